@@ -1,0 +1,2 @@
+//! `deepcuts-ears`: reads requests on stdin, answers on stdout.
+fn main() {}

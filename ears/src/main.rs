@@ -1,2 +1,3 @@
 //! `deepcuts-ears`: reads requests on stdin, answers on stdout.
+
 fn main() {}

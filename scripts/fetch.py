@@ -85,31 +85,39 @@ def pip(arguments, what, scratch):
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir", *arguments]
     for attempt in range(1, ATTEMPTS + 1):
         run = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=sys.stderr, stderr=subprocess.PIPE)
-        said = []
-        for line in run.stderr:
-            text = line.decode(errors="replace")
-            sys.stderr.write(text)
-            said.append(text.strip())
-        if run.wait() == 0:
+        said, warned = [], []
+        try:
+            for line in run.stderr:
+                text = line.decode(errors="replace")
+                sys.stderr.write(text)
+                if text.strip():
+                    (warned if text.startswith("WARNING") else said).append(text.strip())
+            status = run.wait()
+        finally:
+            if run.poll() is None:
+                run.kill()
+                run.wait()
+        if status == 0:
             return
-        said = [line for line in said if line and not line.startswith("WARNING")]
-        tail = " | ".join(said[-4:]) or f"exit status {run.returncode}"
-        if "DO NOT MATCH THE HASHES" in tail or any("DO NOT MATCH THE HASHES" in line for line in said):
+        # The last warning is where pip puts a refused connection; its errors then only say that it found nothing.
+        tail = " | ".join((warned[-1:] + said)[-4:]) or f"exit status {status}"
+        everything = "\n".join(said)
+        if "DO NOT MATCH THE HASHES" in everything:
             raise SetupError(f"{what}: what came is not what is pinned in scripts/pins (sha256 differs)",
                              "check the mirror or proxy that pip uses (pip config list); do not use what it sent")
-        if any("No matching distribution" in line for line in said):
+        if "No matching distribution" in everything and "from versions: none" not in everything:
             raise SetupError(
                 f"{what}: pip found no such wheel for this machine ({tail})",
-                "check the network and the mirror that pip uses (pip config list), that pip is 21 or later "
-                "(python3 -m pip --version), and that this Python is 3.10 to 3.14")
-        if any("No space left" in line for line in said):
+                "check the mirror that pip uses (pip config list), that pip is 21 or later (python3 -m pip --version), "
+                "and that this Python is 3.10 to 3.14")
+        if "No space left" in everything:
             raise SetupError(f"{what}: the disk is full", "free some space and run scripts/setup again")
         if attempt < ATTEMPTS:
             say(f"{what}: attempt {attempt} of {ATTEMPTS} failed, trying again")
             time.sleep(3 * attempt)
     raise SetupError(
         f"{what}: pip gave up {ATTEMPTS} times; it last said: {tail}",
-        "check the network, the proxy (HTTPS_PROXY) and the mirror (PIP_INDEX_URL), then run scripts/setup again: what "
+        "check the network, the proxy (HTTPS_PROXY) and the mirror (pip config list), then run scripts/setup again: what "
         "arrived whole is kept. On a slow line PIP_DEFAULT_TIMEOUT=600 and a newer pip (25.1 resumes downloads) help; "
         "or bring the wheel named in scripts/pins from another machine and put it into vendor/.download")
 

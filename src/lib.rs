@@ -10,5 +10,6 @@
 //! through the rooms.
 
 pub mod genre;
+pub mod store;
 pub mod text;
 pub mod track;

@@ -88,6 +88,9 @@ pub struct ModelCard {
     /// Share of the held-out chunks that are unsure, and share of those whose winner was wrong.
     #[serde(default)]
     pub unsure: Option<UnsureScore>,
+    /// Id of the model whose trunk made the embeddings, where a head was retrained on it; its own otherwise.
+    #[serde(default)]
+    pub trunk: Option<String>,
     /// Id of the model this one was retrained from.
     #[serde(default)]
     pub parent: Option<String>,
@@ -111,6 +114,12 @@ impl ModelCard {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.weights_blake3
+    }
+
+    /// Id of the trunk: models that share it share embeddings.
+    #[must_use]
+    pub fn trunk_id(&self) -> &str {
+        self.trunk.as_deref().unwrap_or(&self.weights_blake3)
     }
 
     /// The card beside `weights` (`NAME.json` for `NAME.safetensors`).

@@ -1,0 +1,248 @@
+//! What a track is made of, as search, tags and display see it.
+//!
+//! Derived, and kept in the transaction of its cause: the user's word where there is one, else what the
+//! model heard, else the genres that the file names. The rule for corrections: a correction of the whole
+//! track replaces everything said before it; a span corrected after that replaces its chunks. All of it is
+//! counted in integers.
+
+use std::collections::BTreeMap;
+
+use deepcuts_protocol::UNSURE;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{Result, Store, analyses::analysis_in, corrections::active_in, files::list};
+use crate::{
+    genre::{Genre, Taxonomy, display_name},
+    track::{Mix, Source},
+};
+
+/// A mix as it is stored: rows of genres.
+struct Shares {
+    won: BTreeMap<i64, u32>,
+    chunks: u32,
+    source: Source,
+}
+
+impl Store {
+    /// Work out a track's mix again and note the change for the index.
+    pub(super) fn refresh_mix_in(&self, conn: &Connection, track: i64) -> rusqlite::Result<()> {
+        conn.prepare_cached("DELETE FROM shares WHERE track_id = ?1")?.execute([track])?;
+        conn.prepare_cached("DELETE FROM mixes WHERE track_id = ?1")?.execute([track])?;
+        if let Some(shares) = self.shares_in(conn, track)? {
+            let unsure = shares.chunks - shares.won.values().sum::<u32>();
+            conn.prepare_cached("INSERT INTO mixes (track_id, source, chunks, unsure) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(rusqlite::params![track, shares.source.name(), shares.chunks, unsure])?;
+            let mut insert = conn.prepare_cached("INSERT INTO shares (track_id, genre_id, won) VALUES (?1, ?2, ?3)")?;
+            for (genre, won) in shares.won.iter().filter(|(_, won)| **won > 0) {
+                insert.execute(rusqlite::params![track, genre, won])?;
+            }
+        }
+        super::changes::note_track_in(conn, track)
+    }
+
+    fn shares_in(&self, conn: &Connection, track: i64) -> rusqlite::Result<Option<Shares>> {
+        let said = active_in(conn, track)?;
+        let winners = self.winners_in(conn, track)?;
+        let whole = said.iter().rposition(|c| c.span.is_none());
+        let after = whole.map_or(&said[..], |i| &said[i + 1..]);
+        let Some((start_ms, chunk_ms, winners)) = winners else {
+            return match whole.and_then(|i| said.get(i)) {
+                Some(c) => Ok(weights(&c.genres, 1)),
+                None => file_shares_in(conn, track),
+            };
+        };
+        // Each chunk: the genre of the last span that covers its middle, else its winner.
+        let mut covered = vec![None; winners.len()];
+        for correction in after {
+            let Some(span) = correction.span else { continue };
+            let Some((genre, _)) = correction.genres.iter().max_by_key(|(g, w)| (*w, -*g)) else { continue };
+            for (i, slot) in covered.iter_mut().enumerate() {
+                let middle = start_ms + (i as u64) * u64::from(chunk_ms) + u64::from(chunk_ms) / 2;
+                if (span.start_ms..span.end_ms).contains(&middle) {
+                    *slot = Some(*genre);
+                }
+            }
+        }
+        let chunks = winners.len() as u32;
+        let mut won: BTreeMap<i64, u32> = BTreeMap::new();
+        match whole.and_then(|i| said.get(i)).and_then(|c| weights(&c.genres, 1)) {
+            // Every count is multiplied by the sum of the weights, so that the weighted part stays whole.
+            Some(base) => {
+                let free = covered.iter().filter(|c| c.is_none()).count() as u32;
+                for (genre, weight) in base.won {
+                    *won.entry(genre).or_default() += free * weight;
+                }
+                for genre in covered.into_iter().flatten() {
+                    *won.entry(genre).or_default() += base.chunks;
+                }
+                Ok(Some(Shares { won, chunks: chunks * base.chunks, source: Source::User }))
+            }
+            None => {
+                let source = if covered.iter().any(Option::is_some) { Source::User } else { Source::Model };
+                for genre in covered.into_iter().zip(winners).filter_map(|(said, heard)| said.or(heard)) {
+                    *won.entry(genre).or_default() += 1;
+                }
+                Ok(Some(Shares { won, chunks, source }))
+            }
+        }
+    }
+
+    /// (start, chunk length, the genre row of each chunk's winner) of the analysis in force.
+    #[allow(clippy::type_complexity)]
+    fn winners_in(&self, conn: &Connection, track: i64) -> rusqlite::Result<Option<(u64, u32, Vec<Option<i64>>)>> {
+        let Some(analysis) = analysis_in(conn, track)? else { return Ok(None) };
+        let genres = self.genre_rows_in(conn, &analysis.model)?;
+        let winners =
+            analysis.winners.iter().map(|&w| if w == UNSURE { None } else { genres.get(usize::from(w)).copied() });
+        Ok(Some((analysis.start_ms, analysis.chunk_ms, winners.collect())))
+    }
+
+    /// The genre row of each output of a model.
+    fn genre_rows_in(&self, conn: &Connection, model: &str) -> rusqlite::Result<Vec<i64>> {
+        if let Some(rows) = self.outputs.borrow().get(model) {
+            return Ok(rows.clone());
+        }
+        let names: String = conn
+            .prepare_cached("SELECT card ->> '$.genres' FROM models WHERE id = ?1")?
+            .query_row([model], |r| r.get(0))?;
+        let rows: Vec<i64> = list(&names).iter().map(|name| genre_in(conn, name)).collect::<rusqlite::Result<_>>()?;
+        self.outputs.borrow_mut().insert(model.to_owned(), rows.clone());
+        Ok(rows)
+    }
+
+    /// The mix of a track in force.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn mix(&self, track: i64) -> Result<Option<Mix>> {
+        let read = || -> rusqlite::Result<Option<Mix>> {
+            let head: Option<(String, u32)> = self
+                .conn
+                .prepare_cached("SELECT source, chunks FROM mixes WHERE track_id = ?1")?
+                .query_row([track], |r| Ok((r.get(0)?, r.get(1)?)))
+                .optional()?;
+            let Some((source, chunks)) = head else { return Ok(None) };
+            let won: Vec<(String, u32)> = self
+                .conn
+                .prepare_cached(
+                    "SELECT g.slug, s.won FROM shares s JOIN genres g ON g.id = s.genre_id WHERE s.track_id = ?1",
+                )?
+                .query_map([track], |r| Ok((r.get(0)?, r.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()?;
+            let won = won.into_iter().filter_map(|(slug, n)| Genre::new(&slug).map(|g| (g, n)));
+            Ok(Source::from_name(&source).and_then(|source| Mix::new(won, chunks, source)))
+        };
+        self.wrap(read())
+    }
+
+    /// The timeline in force: (start, chunk length, (genre or unsure, score 0 to 255) a chunk), spans that the
+    /// user corrected put in.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    #[allow(clippy::type_complexity)]
+    pub fn timeline(&self, track: i64) -> Result<Option<(u64, u32, Vec<(Option<Genre>, u8)>)>> {
+        let read = || -> rusqlite::Result<_> {
+            let Some(analysis) = analysis_in(&self.conn, track)? else { return Ok(None) };
+            let rows = self.genre_rows_in(&self.conn, &analysis.model)?;
+            let slugs = genre_slugs_in(&self.conn)?;
+            let genre = |row: i64| slugs.get(&row).cloned();
+            let mut line: Vec<(Option<Genre>, u8)> = analysis
+                .winners
+                .iter()
+                .zip(&analysis.scores)
+                .map(|(&w, &score)| (rows.get(usize::from(w)).and_then(|row| genre(*row)), score))
+                .collect();
+            let said = active_in(&self.conn, track)?;
+            let after = said.iter().rposition(|c| c.span.is_none()).map_or(0, |i| i + 1);
+            for correction in &said[after..] {
+                let (Some(span), Some((row, _))) =
+                    (correction.span, correction.genres.iter().max_by_key(|(g, w)| (*w, -*g)))
+                else {
+                    continue;
+                };
+                for (i, slot) in line.iter_mut().enumerate() {
+                    let chunk = u64::from(analysis.chunk_ms);
+                    let middle = analysis.start_ms + (i as u64) * chunk + chunk / 2;
+                    if (span.start_ms..span.end_ms).contains(&middle) {
+                        *slot = (genre(*row), u8::MAX);
+                    }
+                }
+            }
+            Ok(Some((analysis.start_ms, analysis.chunk_ms, line)))
+        };
+        self.wrap(read())
+    }
+
+    /// The taxonomy: what comes with the program, and every genre that the library has.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn taxonomy(&self) -> Result<Taxonomy> {
+        let read = || -> rusqlite::Result<Vec<(String, String, bool)>> {
+            self.conn
+                .prepare_cached("SELECT slug, name, hidden FROM genres")?
+                .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+                .collect()
+        };
+        let mut taxonomy = Taxonomy::builtin();
+        for (slug, name, hidden) in self.wrap(read())? {
+            if let Some(genre) = Genre::new(&slug) {
+                taxonomy.set(&genre, &name, hidden);
+            }
+        }
+        Ok(taxonomy)
+    }
+
+    /// Make sure that the genres called `names` have rows.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn put_genres(&self, names: &[String]) -> Result<()> {
+        self.atomically(|conn| names.iter().try_for_each(|name| genre_in(conn, name).map(|_| ())))
+    }
+}
+
+/// The row of the genre called `name`, made when it is new.
+pub(super) fn genre_in(conn: &Connection, name: &str) -> rusqlite::Result<i64> {
+    let slug = Taxonomy::builtin().canonical(name).map_or_else(|| "unknown".to_owned(), |g| g.slug().to_owned());
+    conn.prepare_cached("INSERT INTO genres (slug, name) VALUES (?1, ?2) ON CONFLICT (slug) DO NOTHING")?
+        .execute([&slug, &display_name(if slug == crate::genre::slug(name) { name } else { &slug })])?;
+    conn.prepare_cached("SELECT id FROM genres WHERE slug = ?1")?.query_row([slug], |r| r.get(0))
+}
+
+pub(super) fn genre_slugs_in(conn: &Connection) -> rusqlite::Result<BTreeMap<i64, Genre>> {
+    let rows: Vec<(i64, String)> = conn
+        .prepare_cached("SELECT id, slug FROM genres")?
+        .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(rows.into_iter().filter_map(|(id, slug)| Genre::new(&slug).map(|g| (id, g))).collect())
+}
+
+fn weights(genres: &[(i64, u32)], times: u32) -> Option<Shares> {
+    let chunks: u32 = genres.iter().map(|(_, w)| w).sum();
+    (chunks > 0).then(|| Shares {
+        won: genres.iter().map(|&(g, w)| (g, w * times)).collect(),
+        chunks: chunks * times,
+        source: Source::User,
+    })
+}
+
+/// The genres that the files of a track name, in equal shares; what we wrote ourselves does not count.
+fn file_shares_in(conn: &Connection, track: i64) -> rusqlite::Result<Option<Shares>> {
+    let lists: Vec<(String, Option<String>)> = conn
+        .prepare_cached("SELECT genres, written_genres FROM files WHERE track_id = ?1 ORDER BY id")?
+        .query_map([track], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut won = BTreeMap::new();
+    for (genres, written) in lists {
+        if Some(&genres) == written.as_ref() {
+            continue;
+        }
+        for name in list(&genres).iter().filter(|name| Genre::new(name).is_some()) {
+            won.insert(genre_in(conn, name)?, 1);
+        }
+    }
+    let chunks = won.len() as u32;
+    Ok((chunks > 0).then_some(Shares { won, chunks, source: Source::File }))
+}

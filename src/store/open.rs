@@ -1,0 +1,161 @@
+//! Opening a library: create, migrate with a backup, refuse a newer one, set a damaged one aside.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::LazyLock,
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite_migration::{M, Migrations};
+
+use super::{Result, Store, StoreError, now_ms};
+
+/// The released migrations, in order. A released one never changes; a change of schema appends.
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001-library.sql")];
+
+static ALL: LazyLock<Migrations<'static>> = LazyLock::new(|| MIGRATIONS.iter().map(|sql| M::up(sql)).collect());
+
+/// How long a write waits for another process's short transaction.
+const BUSY: Duration = Duration::from_secs(30);
+
+impl Store {
+    /// Open the library at `path` to read and write; make it, and its folder, when there is none.
+    ///
+    /// # Errors
+    /// Named: a newer schema, a failed migration (the backup is kept), a damaged file (kept aside), no access.
+    pub fn open(path: &Path) -> Result<Self> {
+        if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+            std::fs::create_dir_all(dir).map_err(|source| StoreError::Io { path: dir.into(), source })?;
+        }
+        let store = Self::connect(path, OpenFlags::default()).and_then(Self::prepared);
+        match store {
+            Err(StoreError::Sql { source, .. }) if is_damage(&source) => Err(set_aside(path, &source.to_string())),
+            other => other,
+        }
+    }
+
+    /// Open the library at `path` to read only. It is never created or migrated; an older schema is a plain
+    /// [`Store::open`]'s job.
+    ///
+    /// # Errors
+    /// Named: no library yet, a newer schema, no access, damage.
+    pub fn open_reader(path: &Path) -> Result<Self> {
+        if !path.exists() {
+            return Err(StoreError::Missing { path: path.into() });
+        }
+        let store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let version = store.version()?;
+        if version < MIGRATIONS.len() {
+            drop(store);
+            drop(Self::open(path)?);
+            return Self::open_reader(path);
+        }
+        store.refuse_newer(version)?;
+        Ok(store)
+    }
+
+    fn connect(path: &Path, flags: OpenFlags) -> Result<Self> {
+        let sql = |source| StoreError::Sql { path: path.into(), source };
+        let conn = Connection::open_with_flags(path, flags).map_err(sql)?;
+        conn.busy_timeout(BUSY).map_err(sql)?;
+        conn.set_prepared_statement_cache_capacity(64);
+        conn.execute_batch("PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;")
+            .map_err(sql)?;
+        Ok(Self::new(conn, path.into()))
+    }
+
+    fn prepared(mut self) -> Result<Self> {
+        // WAL survives a crash of the program with NORMAL; what must survive a loss of power (the journal of tag
+        // writes) asks for FULL itself.
+        self.wrap(self.conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"))?;
+        let version = self.version()?;
+        self.refuse_newer(version)?;
+        if version == MIGRATIONS.len() {
+            return Ok(self);
+        }
+        let backup = if version > 0 {
+            self.backup_beside(&format!("before-schema-{}", MIGRATIONS.len()))?
+        } else {
+            PathBuf::new()
+        };
+        ALL.to_latest(&mut self.conn).map_err(|e| StoreError::Migration {
+            path: self.path.clone(),
+            reason: e.to_string(),
+            backup,
+        })?;
+        Ok(self)
+    }
+
+    fn version(&self) -> Result<usize> {
+        self.wrap(self.conn.query_row("PRAGMA user_version", [], |r| r.get::<_, u32>(0))).map(|v| v as usize)
+    }
+
+    fn refuse_newer(&self, found: usize) -> Result<()> {
+        if found > MIGRATIONS.len() {
+            return Err(StoreError::Newer { path: self.path.clone(), found, known: MIGRATIONS.len() });
+        }
+        Ok(())
+    }
+
+    fn backup_beside(&self, why: &str) -> Result<PathBuf> {
+        let to = self.path.with_extension(format!("{why}.{}.bak", now_ms()));
+        self.backup_to(&to)?;
+        Ok(to)
+    }
+
+    /// Copy the whole library, consistent as of now, to a new file at `to`.
+    ///
+    /// # Errors
+    /// What SQLite says; an existing file is not replaced.
+    pub fn backup_to(&self, to: &Path) -> Result<()> {
+        if to.exists() {
+            return Err(StoreError::Io { path: to.into(), source: std::io::ErrorKind::AlreadyExists.into() });
+        }
+        let copy = || {
+            let mut target = Connection::open(to)?;
+            rusqlite::backup::Backup::new(&self.conn, &mut target)?.run_to_completion(1024, Duration::ZERO, None)
+        };
+        copy().map_err(|source| StoreError::Sql { path: to.into(), source })
+    }
+
+    /// SQLite's own check of the whole file: empty when all is well.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn integrity(&self) -> Result<Vec<String>> {
+        let rows: Vec<String> = self.wrap(
+            self.conn
+                .prepare("PRAGMA integrity_check")
+                .and_then(|mut s| s.query_map([], |r| r.get(0)).and_then(Iterator::collect)),
+        )?;
+        Ok(rows.into_iter().filter(|row| row != "ok").collect())
+    }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+}
+
+/// Move a damaged database, with its log, out of the way under a name that says so.
+fn set_aside(path: &Path, reason: &str) -> StoreError {
+    let stamp = now_ms();
+    let aside = |p: &Path| {
+        let mut name = p.as_os_str().to_owned();
+        name.push(format!(".damaged-{stamp}"));
+        PathBuf::from(name)
+    };
+    let kept = aside(path);
+    if let Err(source) = std::fs::rename(path, &kept) {
+        return StoreError::Io { path: path.into(), source };
+    }
+    for suffix in ["-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let log = PathBuf::from(name);
+        if log.exists() && std::fs::rename(&log, aside(&log)).is_err() {
+            tracing::warn!(path = %log.display(), "a log of the damaged database could not be moved");
+        }
+    }
+    StoreError::Damaged { path: path.into(), reason: reason.to_owned(), kept }
+}

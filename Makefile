@@ -72,10 +72,10 @@ soak: build ## hours of scanning, watching and searching, with memory watched
 	@scripts/soak.sh
 
 .PHONY: gpu
-gpu: ## a CUDA build of the same libtorch beside the CPU one, and how to use it (2.5 GB)
+gpu: ## a CUDA build of the same libtorch beside the CPU one, and how to use it (3.6 GB)
 	@scripts/setup --cuda
 	@echo 'Ready. On a machine with an NVIDIA driver for CUDA 13, start deepcuts with it:'
-	@echo '  LD_LIBRARY_PATH="$(CURDIR)/vendor/libtorch-cuda/lib" $(built)/deepcuts doctor'
+	@echo '  LD_LIBRARY_PATH="$(CURDIR)/vendor/libtorch-cuda/torch/lib" $(built)/deepcuts doctor'
 	@echo 'A Python with torch 2.11.0 for CUDA does as well: LD_LIBRARY_PATH=<its site-packages>/torch/lib'
 
 # libtorch.so is for linkers alone, and stays behind.

@@ -272,7 +272,7 @@ def fetch_libtorch(vendor, scratch, platform):
 
 
 def fetch_cuda(vendor, scratch, platform):
-    say(f"fetching the CUDA build of libtorch {LIBTORCH_VERSION} (about 2.5 GB)")
+    say(f"fetching the CUDA build of libtorch {LIBTORCH_VERSION} (3.6 GB on disk)")
     need_space(vendor, 9000, "vendor/libtorch-cuda")
     made = os.path.join(scratch, "libtorch-cuda")
     pins = f"libtorch-cuda-{platform}.txt"
@@ -283,10 +283,13 @@ def fetch_cuda(vendor, scratch, platform):
         with zipfile.ZipFile(path) as wheel:
             for member in wheel.infolist():
                 name = member.filename
+                if member.is_dir() or ".." in name.split("/"):
+                    continue
                 library = re.match(r"(torch/lib|nvidia/.*/lib)/[^/]*\.so[.0-9]*$", name)
                 if library or ".dist-info/licenses/" in name:
                     unpack(wheel, member, os.path.join(made, name), 0o755 if library else 0o644)
-    os.symlink("torch/lib", os.path.join(made, "lib"))
+    library = os.path.join(made, "torch", "lib", "libtorch_cuda.so")
+    answer([sys.executable, "-c", "import ctypes, sys; ctypes.CDLL(sys.argv[1])", library], "the CUDA build of libtorch")
     stamp(made, "CUDA_STAMP")
     place(made, os.path.join(vendor, "libtorch-cuda"))
     shutil.rmtree(os.path.join(vendor, ".download"), ignore_errors=True)

@@ -9,7 +9,9 @@
 //! The ears are another process (`deepcuts-ears`), the only one that links libtorch. ARCHITECTURE.md walks
 //! through the rooms.
 
+pub mod config;
 pub mod genre;
+pub mod paths;
 pub mod store;
 pub mod text;
 pub mod track;

@@ -5,3 +5,4 @@
 //! the three.
 
 pub mod model;
+pub mod train;

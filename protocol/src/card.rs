@@ -91,6 +91,22 @@ pub struct ModelCard {
     /// Id of the model whose trunk made the embeddings, where a head was retrained on it; its own otherwise.
     #[serde(default)]
     pub trunk: Option<String>,
+    /// The artist fold (an index into `folds`) that the shipped weights never saw. Retraining judges the base there.
+    #[serde(default)]
+    pub held_out_fold: Option<u32>,
+    /// Expected calibration error of the chunk scores on held-out folds, temperature fitted on the other folds.
+    #[serde(default)]
+    pub calibration_error: Option<f64>,
+    /// A chunk whose embedding lies farther than this from everything the network was trained on is unsure. The
+    /// measure is the ears' (the `familiar.*` tensors of the weights).
+    #[serde(default)]
+    pub unfamiliar_beyond: Option<f32>,
+    /// Trainable parameters.
+    #[serde(default)]
+    pub parameters: Option<u64>,
+    /// Multiplications and additions a chunk costs.
+    #[serde(default)]
+    pub macs_per_chunk: Option<u64>,
     /// Id of the model this one was retrained from.
     #[serde(default)]
     pub parent: Option<String>,

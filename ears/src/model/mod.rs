@@ -3,9 +3,20 @@
 //! The only room but `train` that knows torch. It takes plain `f32` chunks and gives plain numbers back, so
 //! that no tensor ever crosses a thread.
 
-use std::path::{Path, PathBuf};
+pub mod arch;
+mod cuts;
+mod device;
+mod layers;
+mod network;
+mod paper;
+pub(crate) mod weights;
 
-use deepcuts_protocol::{Device, ModelCard};
+use std::path::PathBuf;
+
+pub use arch::Arch;
+pub use cuts::CutsShape;
+pub(crate) use device::kind_name;
+pub use network::Network;
 
 /// Where the network should run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,11 +41,6 @@ pub struct Verdicts {
     pub embeddings: Vec<f32>,
 }
 
-/// A network that is ready to listen.
-pub struct Network {
-    card: ModelCard,
-}
-
 /// A model that cannot be used, or a network that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -54,45 +60,5 @@ pub enum ModelError {
     Network(String),
 }
 
-impl Network {
-    /// Load the weights (safetensors) and the card beside them, and put the network on a device.
-    ///
-    /// # Errors
-    /// Names the file and what is wrong with it: missing, truncated, of another shape, not finite.
-    pub fn load(weights: &Path, device: DeviceChoice) -> Result<Self, ModelError> {
-        let _ = device;
-        let card = ModelCard::read_for(weights)?;
-        Err(ModelError::Weights {
-            path: weights.to_path_buf(),
-            reason: format!("architecture {} is not known", card.arch),
-        })
-    }
-
-    /// The card of the loaded model.
-    #[must_use]
-    pub fn card(&self) -> &ModelCard {
-        &self.card
-    }
-
-    /// Where it runs; `decode_workers` is the caller's to fill in.
-    #[must_use]
-    pub fn device(&self) -> Device {
-        Device { kind: "cpu".to_owned(), libtorch: String::new(), decode_workers: 0, network_threads: 1 }
-    }
-
-    /// Name `n` chunks: `chunks` is `[n][frame][band]`, as `mel::Chunks` lays them out.
-    ///
-    /// # Errors
-    /// When the network fails or answers with values that are not finite.
-    pub fn classify(&mut self, chunks: &[f32], n: usize) -> Result<Verdicts, ModelError> {
-        Err(ModelError::Network(format!("no architecture for {} values in {n} chunks", chunks.len())))
-    }
-
-    /// Name `n` embeddings again: `embeddings` is `[n][card.embedding_dim]`. The verdicts hold no embeddings.
-    ///
-    /// # Errors
-    /// As [`Self::classify`].
-    pub fn label(&mut self, embeddings: &[f32], n: usize) -> Result<Verdicts, ModelError> {
-        Err(ModelError::Network(format!("no head for {} values in {n} embeddings", embeddings.len())))
-    }
-}
+#[cfg(test)]
+mod tests;

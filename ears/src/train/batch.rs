@@ -1,0 +1,271 @@
+//! Minibatches: which chunks, and how they are varied. Everything follows from (seed, step), so that a run that is
+//! resumed sees what it would have seen.
+
+use rand::{Rng, SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+
+use super::{
+    data::Set,
+    recipe::{Augment, Crop},
+};
+
+/// A stretch of a clip that a chunk may be taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Index of the clip.
+    pub clip: u32,
+    /// First frame.
+    pub start: u32,
+    /// Frames; more than a chunk leaves room for a random crop.
+    pub frames: u32,
+}
+
+/// Every chunk of `clips`, side by side, the ragged tail dropped; a clip shorter than a chunk gives one.
+#[must_use]
+pub fn grid(set: &Set, clips: &[u32], chunk: usize) -> Vec<Item> {
+    let mut items = Vec::new();
+    for &clip in clips {
+        let chunks = (set.frames_of(clip as usize) / chunk).max(1);
+        items.extend((0..chunks).map(|c| Item { clip, start: (c * chunk) as u32, frames: chunk as u32 }));
+    }
+    items
+}
+
+/// One item a clip: all of it.
+#[must_use]
+pub fn whole(set: &Set, clips: &[u32]) -> Vec<Item> {
+    clips.iter().map(|&clip| Item { clip, start: 0, frames: set.frames_of(clip as usize) as u32 }).collect()
+}
+
+/// A minibatch on its way to torch.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// `[chunk][frame][band]`.
+    pub chunks: Vec<f32>,
+    /// `[chunk][genre]`, rows sum to 1.
+    pub targets: Vec<f32>,
+    /// The (heavier) genre of each chunk.
+    pub labels: Vec<u8>,
+}
+
+/// Draws minibatches.
+#[derive(Debug)]
+pub struct Sampler<'a> {
+    /// The clips.
+    pub set: &'a Set,
+    /// What is drawn from.
+    pub items: Vec<Item>,
+    /// Frames of a chunk.
+    pub chunk: usize,
+    /// Chunks in a batch.
+    pub batch: usize,
+    /// How chunks are varied.
+    pub augment: &'a Augment,
+    /// Beta of the mixing weight.
+    pub mixup: f64,
+    /// Share of the target that goes to all genres.
+    pub smoothing: f64,
+    /// Seed of the run.
+    pub seed: u64,
+}
+
+impl Sampler<'_> {
+    /// Minibatches an epoch.
+    #[must_use]
+    pub fn steps_an_epoch(&self) -> usize {
+        self.items.len().div_ceil(self.batch).max(1)
+    }
+
+    /// The minibatch of `step`.
+    #[must_use]
+    pub fn draw(&self, step: usize) -> Batch {
+        let per_epoch = self.steps_an_epoch();
+        let mut order: Vec<usize> = (0..self.items.len()).collect();
+        order.shuffle(&mut rng(self.seed, (step / per_epoch) as u64, 1));
+        let first = (step % per_epoch) * self.batch;
+        // The last minibatch of an epoch is filled from the epoch's start: BatchNorm needs more than one chunk.
+        let chosen: Vec<usize> =
+            (first..first + self.batch).filter_map(|i| order.get(i % order.len().max(1)).copied()).collect();
+
+        let mut rng = rng(self.seed, step as u64, 2);
+        let genres = self.set.genres.len();
+        let size = self.chunk * self.set.bands;
+        let mut batch = Batch { chunks: vec![0.0; chosen.len() * size], ..Batch::default() };
+        for (&index, out) in chosen.iter().zip(batch.chunks.chunks_exact_mut(size)) {
+            let Some(item) = self.items.get(index) else { continue };
+            let Some(clip) = self.set.clips.get(item.clip as usize) else { continue };
+            let room = (item.frames as usize).saturating_sub(self.chunk);
+            let shift = if self.augment.crop == Crop::Random && room > 0 { rng.random_range(0..=room) } else { 0 };
+            clip.frames.copy((item.start as usize + shift) * self.set.bands, out);
+            vary(out, self.set.bands, self.augment, &mut rng);
+            batch.labels.push(clip.label);
+        }
+        batch.targets = vec![(self.smoothing / genres as f64) as f32; batch.labels.len() * genres];
+        for (row, &label) in batch.targets.chunks_exact_mut(genres).zip(&batch.labels) {
+            if let Some(t) = row.get_mut(usize::from(label)) {
+                *t += (1.0 - self.smoothing) as f32;
+            }
+        }
+        if self.mixup > 0.0 {
+            mix(&mut batch, size, genres, self.mixup, &mut rng);
+        }
+        batch
+    }
+}
+
+/// A generator that depends on all three numbers.
+pub(super) fn rng(seed: u64, counter: u64, purpose: u64) -> ChaCha8Rng {
+    let mut key = [0_u8; 32];
+    for (slot, value) in key.chunks_exact_mut(8).zip([seed, counter, purpose, 0x64_65_65_70]) {
+        slot.copy_from_slice(&value.to_le_bytes());
+    }
+    ChaCha8Rng::from_seed(key)
+}
+
+/// Each chunk is mixed with the one before it in the batch, by one weight a chunk.
+fn mix(batch: &mut Batch, size: usize, genres: usize, beta: f64, rng: &mut ChaCha8Rng) {
+    let n = batch.labels.len();
+    let (chunks, targets) = (batch.chunks.clone(), batch.targets.clone());
+    for i in 0..n {
+        let weight = symmetric_beta(beta, rng);
+        // The chunk itself stays the heavier one, so that its label stays the one to name.
+        let own = weight.max(1.0 - weight) as f32;
+        let j = (i + n - 1) % n;
+        let blend = |mine: &mut [f32], others: &[f32], width: usize| {
+            if let (Some(mine), Some(other)) =
+                (mine.get_mut(i * width..(i + 1) * width), others.get(j * width..(j + 1) * width))
+            {
+                mine.iter_mut().zip(other).for_each(|(a, b)| *a = own * *a + (1.0 - own) * b);
+            }
+        };
+        blend(&mut batch.chunks, &chunks, size);
+        blend(&mut batch.targets, &targets, genres);
+    }
+}
+
+/// Beta(b, b) by Johnk's method, which is quick for b below 1.
+fn symmetric_beta(b: f64, rng: &mut ChaCha8Rng) -> f64 {
+    for _ in 0..100 {
+        let (x, y) = (rng.random::<f64>().powf(1.0 / b), rng.random::<f64>().powf(1.0 / b));
+        if x + y > 0.0 && x + y <= 1.0 {
+            return x / (x + y);
+        }
+    }
+    0.5
+}
+
+fn normal(rng: &mut ChaCha8Rng) -> f32 {
+    let (u, v) = (rng.random::<f32>().max(1e-9), rng.random::<f32>());
+    (-2.0 * u.ln()).sqrt() * (std::f32::consts::TAU * v).cos()
+}
+
+/// Vary one chunk in place.
+pub(super) fn vary(chunk: &mut [f32], bands: usize, how: &Augment, rng: &mut ChaCha8Rng) {
+    if how.band_shift > 0 {
+        let most = how.band_shift as i64;
+        let shift = rng.random_range(-most..=most);
+        for frame in chunk.chunks_exact_mut(bands) {
+            shift_frame(frame, shift);
+        }
+    }
+    let factor = if how.scale > 0.0 { 1.0 + rng.random_range(-how.scale..=how.scale) } else { 1.0 };
+    let summand = if how.offset > 0.0 { how.offset * normal(rng) } else { 0.0 };
+    let slope = if how.tilt > 0.0 { how.tilt * normal(rng) } else { 0.0 };
+    if factor != 1.0 || summand != 0.0 || slope != 0.0 {
+        for frame in chunk.chunks_exact_mut(bands) {
+            for (band, value) in frame.iter_mut().enumerate() {
+                let place = band as f32 / bands as f32 * 2.0 - 1.0;
+                *value = *value * factor + summand + slope * place;
+            }
+        }
+    }
+    let mean = if how.band_masks + how.time_masks > 0 { chunk.iter().sum::<f32>() / chunk.len() as f32 } else { 0.0 };
+    for _ in 0..how.band_masks {
+        let width = rng.random_range(0..=how.band_mask_width as usize).min(bands);
+        let first = rng.random_range(0..=bands - width);
+        for frame in chunk.chunks_exact_mut(bands) {
+            frame.iter_mut().skip(first).take(width).for_each(|v| *v = mean);
+        }
+    }
+    let frames = chunk.len() / bands;
+    for _ in 0..how.time_masks {
+        let width = rng.random_range(0..=how.time_mask_width as usize).min(frames);
+        let first = rng.random_range(0..=frames - width);
+        chunk.iter_mut().skip(first * bands).take(width * bands).for_each(|v| *v = mean);
+    }
+}
+
+/// Move a frame by `shift` bands; the edge band fills the gap.
+fn shift_frame(frame: &mut [f32], shift: i64) {
+    let by = shift.unsigned_abs() as usize;
+    if by == 0 || by >= frame.len() {
+        return;
+    }
+    let last = frame.len() - 1;
+    if shift > 0 {
+        let edge = frame[0];
+        frame.copy_within(..frame.len() - by, by);
+        frame[..by].fill(edge);
+    } else {
+        let edge = frame[last];
+        frame.copy_within(by.., 0);
+        frame[last + 1 - by..].fill(edge);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deepcuts_protocol::FrontEnd;
+
+    use super::*;
+    use crate::train::data::{Clip, Frames};
+
+    fn set() -> Set {
+        let clips = (0..6)
+            .map(|i| Clip {
+                name: i.to_string(),
+                artist: String::new(),
+                label: (i % 3) as u8,
+                group: i,
+                sturm: None,
+                frames: Frames::Bytes((0..40 * 8).map(|v| (v % 256) as u8).collect()),
+            })
+            .collect();
+        Set { genres: vec!["a".into(), "b".into(), "c".into()], front_end: FrontEnd::Cuts, bands: 8, clips }
+    }
+
+    fn plain() -> Augment {
+        let text = super::super::recipe::Recipe::text_of("cnn-paper").unwrap_or_default();
+        super::super::recipe::Recipe::read(text, &[]).map(|r| r.augment).unwrap_or_else(|_| unreachable!())
+    }
+
+    #[test]
+    fn a_step_always_draws_the_same_and_an_epoch_draws_everything() {
+        let set = set();
+        let augment = plain();
+        let items = grid(&set, &[0, 1, 2, 3, 4, 5], 16);
+        assert_eq!(items.len(), 12);
+        let sampler =
+            Sampler { set: &set, items, chunk: 16, batch: 4, augment: &augment, mixup: 0.3, smoothing: 0.1, seed: 3 };
+        let (a, b) = (sampler.draw(5), sampler.draw(5));
+        assert_eq!((a.chunks, a.targets), (b.chunks, b.targets));
+        let mut seen = [0; 3];
+        for step in 0..sampler.steps_an_epoch() {
+            let batch = sampler.draw(step);
+            batch.labels.iter().for_each(|&l| seen[usize::from(l)] += 1);
+            for row in batch.targets.chunks(3) {
+                assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+            }
+        }
+        assert_eq!(seen, [4, 4, 4]);
+    }
+
+    #[test]
+    fn a_shift_moves_bands_and_keeps_the_edge() {
+        let mut frame = [1.0, 2.0, 3.0, 4.0];
+        shift_frame(&mut frame, 2);
+        assert_eq!(frame, [1.0, 1.0, 1.0, 2.0]);
+        shift_frame(&mut frame, -1);
+        assert_eq!(frame, [1.0, 1.0, 2.0, 2.0]);
+    }
+}

@@ -19,7 +19,7 @@ const POOL_EPSILON: f64 = 1e-5;
 
 /// Widths of the network. They travel in the metadata of the weights file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct CutsShape {
     /// Channels of the two convolutions over bands and time.
     pub front: [i64; 2],

@@ -4,5 +4,7 @@
 //! chunks are named by a network ([`model`]), and [`serve`] is the message loop and the threads around
 //! the three.
 
+pub mod decode;
+pub mod mel;
 pub mod model;
 pub mod train;

@@ -9,9 +9,19 @@
 //! The ears are another process (`deepcuts-ears`), the only one that links libtorch. ARCHITECTURE.md walks
 //! through the rooms.
 
+pub mod cli;
+pub mod commands;
 pub mod config;
+pub mod crawl;
+pub mod ears;
 pub mod genre;
+pub mod log;
 pub mod paths;
+pub mod payload;
+pub mod pipeline;
+pub mod progress;
+pub mod role;
 pub mod store;
+pub mod tags;
 pub mod text;
 pub mod track;

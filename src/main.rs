@@ -1,1 +1,28 @@
-fn main() {}
+//! `deepcuts`: parse, log, run, exit.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use deepcuts::{
+    cli::Cli,
+    commands::{self, COULD_NOT_RUN},
+    text::clean,
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    deepcuts::log::start(cli.global.verbose);
+    match commands::run(cli) {
+        Ok(outcome) => ExitCode::from(outcome.code()),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("deepcuts: {}", clean(&format!("{error:#}")));
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+/// `deepcuts search jazz | head` is no error.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|e| e.downcast_ref::<std::io::Error>()).any(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}

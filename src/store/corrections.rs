@@ -54,7 +54,8 @@ pub struct Correction {
 
 /// The corrections in force of a track, oldest first.
 pub(super) fn active_in(conn: &Connection, track: i64) -> rusqlite::Result<Vec<Active>> {
-    let rows: Vec<(i64, Option<u64>, Option<u64>, i64, u32)> = conn
+    type Row = (i64, Option<u64>, Option<u64>, i64, u32);
+    let rows: Vec<Row> = conn
         .prepare_cached(
             "SELECT c.id, c.span_start_ms, c.span_end_ms, g.genre_id, g.weight
              FROM corrections c JOIN correction_genres g ON g.correction_id = c.id

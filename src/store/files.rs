@@ -123,13 +123,12 @@ fn file_row(row: &Row<'_>) -> rusqlite::Result<FileRow> {
 }
 
 impl Store {
-    /// Keep a file as it was found, and the track it holds. A row of the same audio that was missing, or
-    /// that had the same inode, is the same file under a new name: it moves, with all that hangs on it.
-    /// Returns (file, track).
+    /// Keep a file as it was found, and the track it holds. A row of the same audio that was missing, or whose
+    /// path `is_gone`, is the same file under a new name: it moves, with all that hangs on it. Returns (file, track).
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn put_file(&self, new: &NewFile) -> Result<(i64, i64)> {
+    pub fn put_file(&self, new: &NewFile, is_gone: &dyn Fn(&Path) -> bool) -> Result<(i64, i64)> {
         self.atomically(|conn| {
             let track = track_in(conn, new.audio)?;
             let path = path_bytes(&new.path);
@@ -139,7 +138,7 @@ impl Store {
                 .optional()?;
             let moved = match known {
                 Some((id, _)) => Some(id),
-                None => moved_from(conn, track, new.stamp)?,
+                None => moved_from(conn, track, new.stamp, is_gone)?,
             };
             let file = write_in(conn, moved, track, new)?;
             conn.prepare_cached("DELETE FROM failures WHERE path = ?1")?.execute([path])?;
@@ -240,21 +239,25 @@ impl Store {
         self.wrap(read())
     }
 
-    /// Mark files as gone. Their analyses and corrections stay.
+    /// Mark files as gone; their analyses and corrections stay. A file that has moved meanwhile is not gone.
+    /// Returns how many are.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn mark_missing(&self, files: &[i64]) -> Result<()> {
+    pub fn mark_missing(&self, files: &[(i64, PathBuf)]) -> Result<u64> {
         self.atomically(|conn| {
             let mut mark = conn.prepare_cached(
-                "UPDATE files SET state = 'missing', missing_since_ms = ?2 WHERE id = ?1 AND state = 'present'",
+                "UPDATE files SET state = 'missing', missing_since_ms = ?3
+                 WHERE id = ?1 AND path = ?2 AND state = 'present'",
             )?;
-            for id in files {
-                if mark.execute(rusqlite::params![id, now_ms()])? > 0 {
+            let mut gone = 0;
+            for (id, path) in files {
+                if mark.execute(rusqlite::params![id, path_bytes(path), now_ms()])? > 0 {
                     super::changes::note_in(conn, *id)?;
+                    gone += 1;
                 }
             }
-            Ok(())
+            Ok(gone)
         })
     }
 
@@ -353,22 +356,25 @@ fn track_in(conn: &Connection, audio: AudioId) -> rusqlite::Result<i64> {
     conn.prepare_cached("SELECT id FROM tracks WHERE audio = ?1")?.query_row([audio.0], |r| r.get(0))
 }
 
-/// The row of the same audio that this path was called before: one that is missing, or has the same inode.
-fn moved_from(conn: &Connection, track: i64, stamp: FileStamp) -> rusqlite::Result<Option<i64>> {
-    let found: Option<(i64, Vec<u8>, bool)> = conn
-        .prepare_cached(
-            "SELECT id, path, state = 'missing' FROM files
-             WHERE track_id = ?1 AND (state = 'missing' OR (dev = ?2 AND ino = ?3))
-             ORDER BY (dev = ?2 AND ino = ?3) DESC, missing_since_ms DESC, id LIMIT 1",
-        )?
-        .query_row(rusqlite::params![track, stamp.dev.cast_signed(), stamp.ino.cast_signed()], |r| {
-            Ok((r.get(0)?, r.get(1)?, r.get(2)?))
-        })
-        .optional()?;
-    // A hard link has the same inode too, and is still there: then this is another file.
-    Ok(found
-        .filter(|(_, path, missing)| *missing || path_from_bytes(path).symlink_metadata().is_err())
-        .map(|(id, ..)| id))
+/// The row of the same audio that this path was called before: one that is missing, or whose path is gone. A
+/// hard link or a copy is still there: then this is another file.
+fn moved_from(
+    conn: &Connection,
+    track: i64,
+    stamp: FileStamp,
+    is_gone: &dyn Fn(&Path) -> bool,
+) -> rusqlite::Result<Option<i64>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT id, path, state = 'missing' FROM files WHERE track_id = ?1
+         ORDER BY (dev = ?2 AND ino = ?3) DESC, missing_since_ms DESC, id",
+    )?;
+    let mut rows = statement.query(rusqlite::params![track, stamp.dev.cast_signed(), stamp.ino.cast_signed()])?;
+    while let Some(row) = rows.next()? {
+        if row.get(2)? || is_gone(&path_at(row, 1)?) {
+            return row.get(0).map(Some);
+        }
+    }
+    Ok(None)
 }
 
 fn write_in(conn: &Connection, existing: Option<i64>, track: i64, new: &NewFile) -> rusqlite::Result<i64> {

@@ -1,0 +1,120 @@
+//! The command line: clap types and help text, nothing else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Hears what your music is made of, and lets you search, correct and tag by it.
+#[derive(Debug, Parser)]
+#[command(name = "deepcuts", version, about, long_about = LONG, after_help = "`deepcuts` alone opens the terminal UI. `deepcuts help COMMAND` has examples.")]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do; the terminal UI when there is none.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const LONG: &str = "\
+Hears what your music is made of, and lets you search, correct and tag by it.
+
+A deep network listens to the chunks of every track in your folders and counts which genre wins each: 62 % jazz, \
+24 % blues, the rest unsure. All of it stays on this machine; no network is ever used.
+
+  deepcuts scan ~/Music                             listen to everything; stop and go on as you like
+  deepcuts search mostly jazz with some blues       ask for what you want to hear
+  deepcuts tag --dry-run                            see what would be written into the files";
+
+/// What holds for every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Settings file [default: ~/.config/deepcuts/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Database [default: ~/.local/share/deepcuts/library.db]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub db: Option<PathBuf>,
+    /// Say more on stderr (-vv: most)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Listen to the tracks in folders, and index them
+    #[command(
+        after_help = "Examples:\n  deepcuts scan ~/Music\n  deepcuts scan --failed\n  deepcuts scan --retry-failed ~/Music"
+    )]
+    Scan(ScanArgs),
+    /// Everything that is known of a file or folder
+    Show(ShowArgs),
+    /// How much of the library is heard, and what failed
+    Status(StatusArgs),
+    /// Check the installation: versions, device, model, codecs, paths, counts
+    Doctor(DoctorArgs),
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For people
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
+}
+
+/// `scan`
+#[derive(Debug, Args)]
+pub struct ScanArgs {
+    /// Folders or files [default: the library's roots]
+    pub paths: Vec<PathBuf>,
+    /// List the files that failed, with the reason, and do nothing else
+    #[arg(long)]
+    pub failed: bool,
+    /// Try again what failed before
+    #[arg(long)]
+    pub retry_failed: bool,
+    /// Write genre tags as tracks are heard (as `[tags] auto_write`)
+    #[arg(long)]
+    pub write_tags: bool,
+    /// How `--failed` is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+}
+
+/// `show`
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Files or folders of the library
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+}

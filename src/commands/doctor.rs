@@ -1,0 +1,100 @@
+//! `doctor`: what there is to work with, and what is wrong with it.
+
+use std::io::Write;
+
+use super::{Desk, Outcome, scan::ears_setup};
+use crate::{
+    cli::{DoctorArgs, Form},
+    ears, paths,
+};
+
+/// Checks in order: (what, finding, whether it is all right).
+type Findings = Vec<(&'static str, String, bool)>;
+
+pub(super) fn run(desk: &Desk, args: &DoctorArgs) -> anyhow::Result<Outcome> {
+    let findings = examine(desk);
+    let mut out = std::io::stdout().lock();
+    if args.format == Form::Json {
+        let all: Vec<_> = findings
+            .iter()
+            .map(|(what, finding, ok)| serde_json::json!({"check": what, "finding": finding, "ok": ok}))
+            .collect();
+        writeln!(out, "{:#}", serde_json::json!({ "checks": all }))?;
+    } else {
+        for (what, finding, ok) in &findings {
+            writeln!(out, "{} {what:<10} {}", if *ok { " " } else { "!" }, crate::text::clean(finding))?;
+        }
+    }
+    Ok(if findings.iter().all(|(.., ok)| *ok) { Outcome::Good } else { Outcome::Partly })
+}
+
+fn examine(desk: &Desk) -> Findings {
+    let mut all: Findings = vec![("deepcuts", env!("CARGO_PKG_VERSION").to_owned(), true)];
+    let p = &desk.paths;
+    let there = |path: &std::path::Path| if path.exists() { "" } else { " (not there: defaults)" };
+    all.push(("settings", format!("{}{}", p.config.display(), there(&p.config)), true));
+    all.push(("index", p.index.display().to_string(), true));
+    all.push(("log", p.log.display().to_string(), true));
+    match paths::ears() {
+        Ok(path) => all.push(("ears", path.display().to_string(), true)),
+        Err(reason) => all.push(("ears", reason, false)),
+    }
+    match ears_setup(desk) {
+        Ok((setup, card)) => {
+            let id = &card.id()[..card.id().len().min(12)];
+            let text = format!(
+                "{} ({id}), {} genres, chunks of {:.1} s, from {}",
+                card.name,
+                card.genres.len(),
+                f64::from(card.chunk_ms) / 1000.0,
+                setup.model.display()
+            );
+            all.push(("model", text, true));
+            match ears::ask(&setup) {
+                Ok(device) => all.push((
+                    "device",
+                    format!(
+                        "{} (libtorch {}, {} decode workers, {} network threads)",
+                        device.kind, device.libtorch, device.decode_workers, device.network_threads
+                    ),
+                    true,
+                )),
+                Err(reason) => all.push(("device", reason, false)),
+            }
+        }
+        Err(error) => all.push(("model", format!("{error:#}"), false)),
+    }
+    all.push((
+        "codecs",
+        "mp3, flac, vorbis, opus, aac, alac, pcm; in mp3, flac, ogg, mp4, wav, aiff, caf and matroska files".to_owned(),
+        true,
+    ));
+    let limit = |name: &str| {
+        std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).map_or("?".to_owned(), |t| t.trim().to_owned())
+    };
+    all.push((
+        "watching",
+        format!("{} folders at most, {} events in a queue", limit("max_user_watches"), limit("max_queued_events")),
+        true,
+    ));
+    if !p.database.exists() {
+        all.push(("database", format!("{} (none yet: `deepcuts scan DIR`)", p.database.display()), true));
+        return all;
+    }
+    match desk.reader().and_then(|s| Ok((s.stats()?, s.integrity()?))) {
+        Ok((stats, damage)) => {
+            let text = format!(
+                "{}: {} files, {} heard, {} failed, {} models",
+                p.database.display(),
+                stats.files,
+                stats.heard,
+                stats.failures,
+                stats.models
+            );
+            all.push(("database", text, true));
+            all.extend(damage.into_iter().map(|line| ("database", line, false)));
+        }
+        Err(error) => all.push(("database", format!("{error:#}"), false)),
+    }
+    all
+}

@@ -1,0 +1,122 @@
+//! One short file a subcommand: read the arguments, call the room that does the work, print, and say how it
+//! ended. stdout is data, stderr is talk.
+
+mod doctor;
+mod manual;
+mod scan;
+mod show;
+mod status;
+
+use std::{io::IsTerminal, path::PathBuf};
+
+use anyhow::Context as _;
+
+use crate::{
+    cli::{Cli, Command, Global},
+    config::Config,
+    paths::Paths,
+    store::Store,
+};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All good: 0.
+    Good,
+    /// None found, or some files failed: 1.
+    Partly,
+    /// Interrupted: 130.
+    Interrupted,
+}
+
+impl Outcome {
+    /// The exit code.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Good => 0,
+            Self::Partly => 1,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Exit code when a command could not run.
+pub const COULD_NOT_RUN: u8 = 2;
+
+/// What a command works with: the settings and the places.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// The settings.
+    pub config: Config,
+    /// The places.
+    pub paths: Paths,
+}
+
+impl Desk {
+    fn new(global: &Global) -> anyhow::Result<Self> {
+        let paths = Paths::new(global.config.clone(), global.db.clone())?;
+        if let Some(named) = &global.config {
+            anyhow::ensure!(named.exists(), "settings {}: there is no such file", named.display());
+        }
+        Ok(Self { config: Config::read(&paths.config)?, paths })
+    }
+
+    /// The library, to read and write.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn store(&self) -> anyhow::Result<Store> {
+        Ok(Store::open(&self.paths.database)?)
+    }
+
+    /// The library, to read.
+    ///
+    /// # Errors
+    /// As [`Store::open_reader`].
+    pub fn reader(&self) -> anyhow::Result<Store> {
+        Ok(Store::open_reader(&self.paths.database)?)
+    }
+}
+
+/// Run what the command line asks for.
+///
+/// # Errors
+/// What kept the command from running at all.
+pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
+    let command = match cli.command {
+        Some(Command::Completions { shell }) => return manual::completions(shell),
+        Some(Command::Man) => return manual::page(),
+        other => other,
+    };
+    let desk = Desk::new(&cli.global)?;
+    match command {
+        Some(Command::Scan(args)) => scan::run(&desk, &args),
+        Some(Command::Show(args)) => show::run(&desk, &args),
+        Some(Command::Status(args)) => status::run(&desk, &args),
+        Some(Command::Doctor(args)) => doctor::run(&desk, &args),
+        Some(Command::Completions { .. } | Command::Man) => Ok(Outcome::Good),
+        None => anyhow::bail!("the terminal UI is not here yet; see `deepcuts --help`"),
+    }
+}
+
+/// `path` as the library keeps it: absolute, links in the folders above resolved, its own name kept.
+///
+/// # Errors
+/// When there is no such folder.
+pub fn library_path(path: &std::path::Path) -> anyhow::Result<PathBuf> {
+    let absolute = std::path::absolute(path).with_context(|| format!("{}", path.display()))?;
+    if absolute.is_dir() {
+        return absolute.canonicalize().with_context(|| format!("{}", path.display()));
+    }
+    match (absolute.parent(), absolute.file_name()) {
+        (Some(dir), Some(name)) => Ok(dir.canonicalize().with_context(|| format!("{}", path.display()))?.join(name)),
+        _ => Ok(absolute),
+    }
+}
+
+/// Whether colours go to stdout.
+#[must_use]
+pub fn colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::io::stdout().is_terminal()
+}

@@ -1,0 +1,70 @@
+//! `status`: how much of the library is heard.
+
+use std::io::Write;
+
+use super::{Desk, Outcome};
+use crate::{
+    cli::{Form, StatusArgs},
+    text::clean_path,
+};
+
+pub(super) fn run(desk: &Desk, args: &StatusArgs) -> anyhow::Result<Outcome> {
+    let store = desk.reader()?;
+    let (stats, roots, genres) = (store.stats()?, store.roots()?, store.genre_counts()?);
+    let model = store.current_model()?;
+    let mut out = std::io::stdout().lock();
+    if args.format == Form::Json {
+        let roots: Vec<_> = roots
+            .iter()
+            .map(|(path, present, at)| {
+                serde_json::json!({"path": path.to_string_lossy(), "present": present, "reconciled_ms": at})
+            })
+            .collect();
+        let genres: serde_json::Map<_, _> = genres.iter().map(|(slug, _, n)| (slug.clone(), (*n).into())).collect();
+        let answer = serde_json::json!({
+            "files": stats.files, "missing": stats.missing, "tracks": stats.tracks, "heard": stats.heard,
+            "corrected": stats.corrected, "failures": stats.failures, "roots": roots, "genres": genres,
+            "model": model.map(|m| m.card.name),
+        });
+        writeln!(out, "{answer:#}")?;
+        return Ok(Outcome::Good);
+    }
+    let percent = if stats.files == 0 { 0.0 } else { 100.0 * stats.heard as f64 / stats.files as f64 };
+    writeln!(out, "{} of {} files heard ({percent:.0} %), {} recordings", stats.heard, stats.files, stats.tracks)?;
+    for (n, what) in [
+        (stats.corrected, "corrected by you"),
+        (stats.missing, "missing"),
+        (stats.failures, "failed (`deepcuts scan --failed` lists them)"),
+    ] {
+        if n > 0 {
+            writeln!(out, "{n} {what}")?;
+        }
+    }
+    if let Some(model) = model {
+        writeln!(out, "model {} ({})", model.card.name, &model.card.id()[..model.card.id().len().min(12)])?;
+    }
+    for (path, present, at) in roots {
+        let state = match (present, at) {
+            (false, _) => "not there".to_owned(),
+            (true, None) => "not scanned yet".to_owned(),
+            (true, Some(ms)) => format!("scanned {}", when(ms)),
+        };
+        writeln!(out, "  {}  {state}", clean_path(&path))?;
+    }
+    if !genres.is_empty() {
+        writeln!(out, "Largest share:")?;
+        let most = genres.iter().map(|(.., n)| *n).max().unwrap_or(1).max(1);
+        for (_, name, n) in genres {
+            let bar = "█".repeat(usize::try_from(n * 30 / most).unwrap_or(0).max(1));
+            writeln!(out, "  {:<12} {n:>6}  {bar}", crate::text::clean(&name))?;
+        }
+    }
+    Ok(Outcome::Good)
+}
+
+/// A time for people, in this machine's zone.
+pub(crate) fn when(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms)
+        .map(|t| t.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string())
+        .unwrap_or_else(|_| "at an unknown time".to_owned())
+}

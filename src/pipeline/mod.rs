@@ -1,0 +1,210 @@
+//! The flow of a scan: crawl -> identify -> ears -> store.
+//!
+//! One thread crawls and decides what needs work, a few identify (hash, tags), one feeds the ears, and the
+//! caller's thread writes: it alone holds the database to write. Every queue is bounded, so a slow stage holds
+//! back those before it; the writer never waits while it holds a transaction. Failures travel as values on the
+//! same channels as results. A cancelled scan stops the producers, lets the channels run dry and commits what
+//! is done: nothing finished is lost.
+
+mod identify;
+mod keep;
+mod plan;
+
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use crossbeam_channel::bounded;
+use deepcuts_protocol::{ModelCard, Stage};
+
+use crate::{
+    config::Config,
+    crawl::Crawled,
+    ears,
+    progress::Progress,
+    store::{NewFile, Store, StoreError},
+    track::FileStamp,
+};
+
+/// Files planned and not yet identified: covers the gap while a folder is listed.
+const PLANNED: usize = 256;
+
+/// Results on the way to the writer.
+const EVENTS: usize = 64;
+
+/// Files handed to the ears' thread and not yet taken.
+const JOBS: usize = 32;
+
+/// Threads that hash and read tags. Reading is the limit, and the ears want the cores.
+const IDENTIFIERS: usize = 2;
+
+/// What to scan, and with what.
+#[derive(Debug)]
+pub struct Scan<'a> {
+    /// Folders or files.
+    pub roots: Vec<PathBuf>,
+    /// Try again what failed before.
+    pub retry_failed: bool,
+    /// The settings.
+    pub config: &'a Config,
+    /// The ears.
+    pub ears: ears::Setup,
+    /// The model that hears.
+    pub card: ModelCard,
+}
+
+/// How a scan ended.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Files that were there.
+    pub seen: u64,
+    /// Files that needed no work.
+    pub unchanged: u64,
+    /// Files whose track was heard now.
+    pub heard: u64,
+    /// Files whose track was known already.
+    pub known: u64,
+    /// Files that failed now.
+    pub failed: u64,
+    /// Files that had failed before and were skipped.
+    pub skipped: u64,
+    /// Files that are still changing.
+    pub pending: u64,
+    /// Files that are gone.
+    pub gone: u64,
+    /// Roots that are not there.
+    pub roots_missing: Vec<PathBuf>,
+    /// Places that could not be looked at.
+    pub warnings: u64,
+    /// The scan was stopped.
+    pub cancelled: bool,
+    /// Why nothing more can be heard.
+    pub fatal: Option<String>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// What the writer is told.
+enum Event {
+    /// A file was identified.
+    Identified(Box<NewFile>),
+    /// A known file still has to be heard.
+    Unheard(Known),
+    /// A file that was missing is back, unchanged.
+    Back(Known),
+    /// A file failed.
+    Failed { path: PathBuf, stamp: FileStamp, stage: Stage, reason: String },
+    /// A file changes while it is looked at.
+    Changing(PathBuf),
+    /// A place could not be looked at.
+    Warning { path: PathBuf, reason: String },
+    /// A root was walked through.
+    Crawled { root: PathBuf, crawled: Crawled, gone: Vec<(i64, PathBuf)>, forgotten: Vec<PathBuf>, skipped: u64 },
+}
+
+/// A file of the library.
+#[derive(Clone, Debug)]
+struct Known {
+    file: i64,
+    track: i64,
+    path: PathBuf,
+    stamp: FileStamp,
+}
+
+/// What a scan tells while it goes on. All of it is optional.
+pub trait Follow {
+    /// Files were heard and committed; good for an index. `last` when nothing more will come.
+    fn committed(&mut self, store: &Store, last: bool) {
+        let _ = (store, last);
+    }
+
+    /// A file was heard and kept.
+    fn heard(&mut self, store: &Store, file: i64) {
+        let _ = (store, file);
+    }
+
+    /// Something that people should read while it happens.
+    fn warn(&mut self, path: &std::path::Path, reason: &str) {
+        tracing::warn!("{}: {reason}", path.display());
+    }
+}
+
+/// Scan: find, identify, hear and keep.
+///
+/// # Errors
+/// When the database cannot be used. Whatever concerns one file is in the report and in the database.
+pub fn scan(
+    store: &Store,
+    scan: &Scan<'_>,
+    follow: &mut dyn Follow,
+    progress: &Progress,
+    cancel: &AtomicBool,
+) -> Result<Report, StoreError> {
+    store.put_model(&scan.ears.model, &scan.card)?;
+    store.use_model(scan.card.id())?;
+    let current = Some((scan.card.id(), scan.card.feature_version));
+    let mut plans = Vec::new();
+    for root in &scan.roots {
+        if root.is_dir() {
+            store.put_root(root)?;
+        }
+        plans.push((root.clone(), store.known_under(root, current)?.into_iter().collect()));
+    }
+    // Set when the writer has had enough: cancelled, or the ears cannot be used.
+    let stop = AtomicBool::new(false);
+    let (to_identify, planned) = bounded(PLANNED);
+    let (tell, events) = bounded(EVENTS);
+    let (to_hear, jobs) = bounded(JOBS);
+    let (say, said) = bounded(EVENTS);
+    let settle = Duration::from_secs(u64::from(scan.config.watch.settle_seconds));
+    let stopped = || cancel.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed);
+
+    std::thread::scope(|threads| -> Result<Report, StoreError> {
+        let (stopped, stop) = (&stopped, &stop);
+        let planner = plan::Planner {
+            library: &scan.config.library,
+            retry_failed: scan.retry_failed,
+            settle,
+            progress,
+            stopped,
+            to_identify,
+            tell: tell.clone(),
+        };
+        spawn(threads, "crawl", move || planner.run(plans));
+        for n in 0..IDENTIFIERS {
+            let (planned, tell) = (planned.clone(), tell.clone());
+            spawn(threads, &format!("identify-{n}"), move || identify::run(&planned, &tell, stopped));
+        }
+        drop((planned, tell));
+        let setup = &scan.ears;
+        let ears = spawn(threads, "ears", move || ears::listen(setup, &jobs, &say, stop));
+        let mut keeper = keep::Keeper::new(store, &scan.card, follow, progress);
+        let kept = keeper.run(&events, &said, to_hear, stopped);
+        stop.store(true, Ordering::Relaxed);
+        // Whoever waits to tell us something must be let go.
+        while events.recv_timeout(Duration::from_millis(50)).is_ok() || !ears.is_finished() {
+            while said.try_recv().is_ok() {}
+        }
+        drop((events, said));
+        kept?;
+        let mut report = keeper.finish()?;
+        report.cancelled = cancel.load(Ordering::Relaxed);
+        report.seconds = progress.seconds();
+        Ok(report)
+    })
+}
+
+#[allow(clippy::panic)]
+fn spawn<'scope, 'env>(
+    threads: &'scope std::thread::Scope<'scope, 'env>,
+    name: &str,
+    work: impl FnOnce() + Send + 'scope,
+) -> std::thread::ScopedJoinHandle<'scope, ()> {
+    match std::thread::Builder::new().name(name.to_owned()).spawn_scoped(threads, work) {
+        Ok(handle) => handle,
+        // As std::thread::spawn does: a system without threads has no way on.
+        Err(error) => panic!("no thread for {name}: {error}"),
+    }
+}

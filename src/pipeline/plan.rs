@@ -1,0 +1,146 @@
+//! The crawl's thread: which of the files that are there need work, and which known ones are gone.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use crossbeam_channel::Sender;
+
+use super::{Event, Known};
+use crate::{
+    config::Library,
+    crawl::{Found, crawl},
+    progress::Progress,
+    store::{self, KnownState},
+    text::clean_path,
+    track::FileStamp,
+};
+
+/// What the library knows below a root.
+pub(super) type KnownFiles = HashMap<PathBuf, store::Known>;
+
+pub(super) struct Planner<'a, S: Fn() -> bool> {
+    pub library: &'a Library,
+    pub retry_failed: bool,
+    pub settle: Duration,
+    pub progress: &'a Progress,
+    pub stopped: &'a S,
+    pub to_identify: Sender<(PathBuf, FileStamp)>,
+    pub tell: Sender<Event>,
+}
+
+impl<S: Fn() -> bool> Planner<'_, S> {
+    pub fn run(self, plans: Vec<(PathBuf, KnownFiles)>) {
+        let mut young = Vec::new();
+        for (root, known) in plans {
+            self.walk(root, known, &mut young);
+        }
+        self.wait_for(young);
+        self.progress.crawling.store(false, Ordering::Relaxed);
+    }
+
+    fn walk(&self, root: PathBuf, mut known: KnownFiles, young: &mut Vec<(PathBuf, FileStamp)>) {
+        let cancel = AtomicBool::new(false);
+        let mut skipped = 0;
+        let crawled = crawl(&root, self.library, &cancel, &mut |found| {
+            if (self.stopped)() {
+                cancel.store(true, Ordering::Relaxed);
+                return;
+            }
+            match found {
+                Found::File { path, stamp } => {
+                    self.progress.one(&self.progress.seen);
+                    let before = known.remove(&path);
+                    skipped += u64::from(!self.plan(path, stamp, before, young));
+                }
+                Found::Warning { path, reason } => self.tell(Event::Warning { path, reason }),
+            }
+        });
+        let mut gone = Vec::new();
+        let mut forgotten = Vec::new();
+        for (path, left) in known {
+            if !crawled.vouches_for(&path) {
+                continue;
+            }
+            match (left.state, left.file) {
+                (KnownState::Heard | KnownState::Unheard, Some(file)) => gone.push((file, path)),
+                (KnownState::Failed, _) => forgotten.push(path),
+                _ => {}
+            }
+        }
+        self.tell(Event::Crawled { root, crawled, gone, forgotten, skipped });
+    }
+
+    /// Decide what a file needs; false when it failed before and is skipped.
+    fn plan(
+        &self,
+        path: PathBuf,
+        stamp: FileStamp,
+        before: Option<store::Known>,
+        young: &mut Vec<(PathBuf, FileStamp)>,
+    ) -> bool {
+        let Some(before) = before.filter(|b| b.stamp == stamp) else {
+            if self.is_young(stamp) {
+                young.push((path, stamp));
+            } else {
+                self.identify(path, stamp);
+            }
+            return true;
+        };
+        let known = before.file.zip(before.track);
+        match (before.state, known) {
+            (KnownState::Heard, _) => self.progress.one(&self.progress.unchanged),
+            (KnownState::Unheard, Some((file, track))) => {
+                self.progress.one(&self.progress.planned);
+                self.tell(Event::Unheard(Known { file, track, path, stamp }));
+            }
+            (KnownState::Missing, Some((file, track))) => {
+                self.progress.one(&self.progress.planned);
+                self.tell(Event::Back(Known { file, track, path, stamp }));
+            }
+            (KnownState::Failed, _) if !self.retry_failed => {
+                self.progress.one(&self.progress.unchanged);
+                return false;
+            }
+            _ => self.identify(path, stamp),
+        }
+        true
+    }
+
+    fn identify(&self, path: PathBuf, stamp: FileStamp) {
+        self.progress.one(&self.progress.planned);
+        self.progress.now_at(clean_path(&path));
+        // The receivers end only when the scan is over.
+        let _ = self.to_identify.send((path, stamp));
+    }
+
+    fn tell(&self, event: Event) {
+        let _ = self.tell.send(event);
+    }
+
+    /// Whether a file may still be being written.
+    fn is_young(&self, stamp: FileStamp) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let age = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX) - stamp.mtime_ns.max(stamp.ctime_ns);
+        // A clock that jumped back makes a file look younger than now: it is not waited for.
+        u128::try_from(age).is_ok_and(|age| age < self.settle.as_nanos())
+    }
+
+    /// Files that were changed just now: once they have kept still they are heard, else they stay pending.
+    fn wait_for(&self, young: Vec<(PathBuf, FileStamp)>) {
+        let step = Duration::from_millis(50);
+        for (path, stamp) in young {
+            while self.is_young(stamp) && !(self.stopped)() {
+                std::thread::sleep(step);
+            }
+            match FileStamp::read(&path) {
+                Ok(now) if now == stamp => self.identify(path, stamp),
+                Ok(_) => self.tell(Event::Changing(path)),
+                Err(_) => {}
+            }
+        }
+    }
+}

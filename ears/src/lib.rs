@@ -7,4 +7,6 @@
 pub mod decode;
 pub mod mel;
 pub mod model;
+pub mod serve;
+pub mod startup;
 pub mod train;

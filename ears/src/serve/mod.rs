@@ -1,0 +1,149 @@
+//! The message loop: requests in, answers out, and the threads between.
+//!
+//! stdin -> reader -> bounded queue -> N decode workers, all pulling from that one queue -> one classify
+//! thread, which owns the network and fills its batches across tracks -> writer -> stdout. All queues are
+//! bounded, so a slow stage holds the ones before it and memory stays flat. A file that fails is an answer
+//! like any other. When stdin closes, what was asked is still answered; when nobody reads the answers any
+//! more, everything ends. stdout carries nothing but messages.
+
+mod classify;
+mod messages;
+mod worker;
+
+use std::{
+    io::{BufRead, Write},
+    path::PathBuf,
+    process::ExitCode,
+    thread::{self, JoinHandle},
+};
+
+use crossbeam_channel::bounded;
+use deepcuts_protocol::{Answer, Device, ModelCard};
+
+use crate::model::{DeviceChoice, ModelError, Network, Verdicts};
+
+/// Files asked for and not begun. Beyond it the reader waits; a desk keeps far fewer open.
+const QUEUED_FILES: usize = 1024;
+
+/// Pieces of tracks that wait for the network, each of at most a few dozen chunks: two a worker keep it fed.
+const PIECES_PER_WORKER: usize = 2;
+
+/// Answers that wait for stdout.
+const QUEUED_ANSWERS: usize = 64;
+
+/// `deepcuts-ears serve`.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "deepcuts-ears serve", about = "Listen to the files that are asked for on stdin, answer on stdout")]
+pub struct Options {
+    /// Weights of the model (safetensors), its card beside them
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+    /// Decode workers [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    pub workers: Option<usize>,
+    /// Where the network runs: auto, cpu or cuda
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device)]
+    pub device: DeviceChoice,
+}
+
+fn device(name: &str) -> Result<DeviceChoice, String> {
+    DeviceChoice::of_name(name).ok_or_else(|| "it is one of auto, cpu, cuda".to_owned())
+}
+
+/// What the loop needs of a network; tests bring their own.
+pub trait Judge {
+    /// Its card.
+    fn card(&self) -> &ModelCard;
+    /// Where it runs.
+    fn device(&self) -> Device;
+    /// Name `n` chunks.
+    ///
+    /// # Errors
+    /// When the network fails.
+    fn classify(&mut self, chunks: &[f32], n: usize) -> Result<Verdicts, ModelError>;
+    /// Name `n` embeddings.
+    ///
+    /// # Errors
+    /// When the network fails.
+    fn label(&mut self, embeddings: &[f32], n: usize) -> Result<Verdicts, ModelError>;
+}
+
+impl Judge for Network {
+    fn card(&self) -> &ModelCard {
+        self.card()
+    }
+
+    fn device(&self) -> Device {
+        self.device()
+    }
+
+    fn classify(&mut self, chunks: &[f32], n: usize) -> Result<Verdicts, ModelError> {
+        self.classify(chunks, n)
+    }
+
+    fn label(&mut self, embeddings: &[f32], n: usize) -> Result<Verdicts, ModelError> {
+        self.label(embeddings, n)
+    }
+}
+
+/// Serve on stdin and stdout with the network of `options`.
+#[must_use]
+pub fn run(options: &Options) -> ExitCode {
+    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = options.workers.unwrap_or(cores).max(1);
+    let (model, device) = (options.model.clone(), options.device);
+    let load = move || Network::load(&model, device);
+    match serve(std::io::BufReader::new(std::io::stdin()), std::io::stdout(), load, workers) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(()) => ExitCode::from(2),
+    }
+}
+
+/// The loop itself, on any streams and any network. It is over when `input` ends and all is answered, when
+/// `output` breaks, or when the network does not load (`Err`, after a `Fatal`).
+///
+/// # Errors
+/// The network did not load, or a thread could not be started.
+#[allow(clippy::result_unit_err)]
+pub fn serve<J: Judge + 'static>(
+    input: impl BufRead + Send + 'static,
+    output: impl Write + Send + 'static,
+    load: impl FnOnce() -> Result<J, ModelError> + Send + 'static,
+    workers: usize,
+) -> Result<(), ()> {
+    let (say, answers) = bounded::<Answer>(QUEUED_ANSWERS);
+    let (job, jobs) = bounded(QUEUED_FILES);
+    let (work, works) = bounded(PIECES_PER_WORKER * workers);
+    let (ready, loaded) = bounded(1);
+
+    let writer = start("writer", move || messages::write(output, &answers))?;
+    let classify_say = say.clone();
+    let classify = start("classify", move || classify::run(load, workers, &works, &classify_say, &ready))?;
+    // The workers begin once the model is there: its card says what they are to compute, and the first answer
+    // is `Ready`. The reader is not waited for: it may stand in a read for ever.
+    if let Ok(target) = loaded.recv() {
+        let (reader_jobs, reader_work) = (jobs.clone(), work.clone());
+        start("reader", move || messages::read(input, &job, &reader_jobs, &reader_work))?;
+        let mut threads = Vec::with_capacity(workers);
+        for n in 0..workers {
+            let worker = worker::Worker { target, jobs: jobs.clone(), work: work.clone(), say: say.clone() };
+            threads.push(start(&format!("decode-{n}"), move || worker.run())?);
+        }
+        drop((jobs, work, say));
+        for thread in threads {
+            let _ = thread.join();
+        }
+    } else {
+        drop((job, jobs, work, say));
+    }
+    let served = classify.join().unwrap_or(Err(()));
+    let _ = writer.join();
+    served
+}
+
+fn start<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, ()> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(|error| tracing::error!(thread = name, %error, "a thread does not start"))
+}

@@ -18,6 +18,10 @@ pub struct LabelledFile {
     /// Artist, the group that never stands on both sides of a split; the file is its own group where unknown.
     #[serde(default)]
     pub artist: Option<String>,
+    /// Identity of the audio where it is known; it keys the cache of features, so that a renamed or re-tagged file is
+    /// not heard again. The hash of the file stands in for it.
+    #[serde(default)]
+    pub identity: Option<String>,
 }
 
 /// Where labelled music comes from.

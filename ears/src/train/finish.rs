@@ -14,8 +14,6 @@ use crate::model::{arch, weights};
 
 /// At most this share of the rightly named chunks falls below the unsure threshold.
 const RIGHT_CHUNKS_LOST: f64 = 0.15;
-/// Version of what front ends and chunker give.
-const FEATURE_VERSION: u32 = 1;
 
 /// Write `NAME.safetensors` and `NAME.json`: the first seed's weights of the lowest fold that was run, calibrated on
 /// what all runs said of clips they had not seen.
@@ -40,7 +38,7 @@ pub(super) fn ship(job: &Job<'_>, records: &[RunRecord]) -> Result<PathBuf, Trai
         arch: job.arch.name().to_owned(),
         weights_blake3: weights::id_of(&bytes),
         front_end: job.set.front_end,
-        feature_version: FEATURE_VERSION,
+        feature_version: crate::mel::FEATURE_VERSION,
         genres: job.set.genres.clone(),
         chunk_frames: frames as u32,
         chunk_ms: arch::chunk_ms(job.set.front_end, frames as i64),

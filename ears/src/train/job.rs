@@ -1,24 +1,25 @@
 //! A training job from its source to the weights: every fold and seed, then what they say together.
 
 use std::{
+    cell::{Cell, RefCell},
     fs,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::Instant,
 };
 
-use deepcuts_protocol::{CurvePoint, PROTOCOL_VERSION, RunScore, Split, TrainJob, TrainSay, TrainSource, WirePath};
+use deepcuts_protocol::{CurvePoint, PROTOCOL_VERSION, RunScore, Split, TrainJob, TrainSay, WirePath};
 use serde::{Deserialize, Serialize};
 
 use super::{
     TrainError,
     batch::Item,
     calibrate::{self, Judged},
-    data::{self, Set},
+    data::Set,
     finish,
     fit::{self, Run},
     recipe::Recipe,
-    split,
+    source, split,
 };
 use crate::model::{Arch, DeviceChoice, kind_name, weights};
 
@@ -106,7 +107,7 @@ pub fn train(job: &TrainJob, cancel: &AtomicBool, say: &mut dyn FnMut(TrainSay))
 }
 
 impl<'a> Job<'a> {
-    fn new(job: &'a TrainJob, _cancel: &AtomicBool, _say: &mut dyn FnMut(TrainSay)) -> Result<Self, TrainError> {
+    fn new(job: &'a TrainJob, cancel: &AtomicBool, say: &mut dyn FnMut(TrainSay)) -> Result<Self, TrainError> {
         let recipe = match &job.recipe_file {
             Some(WirePath(path)) => {
                 let fail = |reason: String| TrainError::Source { path: path.clone(), reason };
@@ -127,12 +128,9 @@ impl<'a> Job<'a> {
         if job.threads > 0 {
             tch::set_num_threads(i32::try_from(job.threads).unwrap_or(1));
         }
-        let set = match &job.source {
-            TrainSource::Features { path, tracks } => {
-                data::read_features(&path.0, tracks.as_ref().map(|t| t.0.as_path()))?
-            }
-            _ => return Err(TrainError::TooLittle("audio sources".to_owned())),
-        };
+        let front_end = job.front_end.unwrap_or(recipe.front_end);
+        let cache = job.cache.as_ref().map(|c| c.0.as_path());
+        let set = source::read(&job.source, front_end, cache, &[], cancel, say)?;
         let name = job.name.clone().unwrap_or_else(|| job.arch.clone());
         let runs = job.out.0.join(format!("{name}.runs"));
         Ok(Self { job, name, arch, recipe, set, device, runs })
@@ -205,26 +203,21 @@ impl<'a> Job<'a> {
         };
         let steps = run.steps();
         let began = Instant::now();
-        let mut first = 0;
-        let mut start = None;
-        let mut points = Vec::new();
+        let first = Cell::new(0);
         // Both callbacks speak, so the voice is shared through a cell.
-        let voice = std::cell::RefCell::new(&mut *say);
+        let voice = RefCell::new(&mut *say);
         let fitted = run.fit(
             cancel,
             &mut |from_step| {
-                first = from_step;
-                start = Some(from_step);
+                first.set(from_step);
                 (voice.borrow_mut())(TrainSay::Run { fold, seed, from_step, steps });
             },
             &mut |point| {
-                points.push(point);
-                let pace = began.elapsed().as_secs_f64() / f64::from((point.step).max(1));
+                let pace = began.elapsed().as_secs_f64() / f64::from((point.step - first.get()).max(1));
                 let left = f64::from(steps - point.step) + runs_left as f64 * f64::from(steps);
                 (voice.borrow_mut())(TrainSay::Curve { fold, seed, point, eta_s: (pace * left) as u64 });
             },
         )?;
-        let _ = (first, start, points);
         let judged = |items: &[Item]| fit::judge(&fitted.model, &self.set, self.arch, items, fold, self.device);
         let chunks = judged(&sides.judge);
         let watched = if sides.watch == sides.judge { Vec::new() } else { judged(&sides.watch) };

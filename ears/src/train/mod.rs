@@ -14,6 +14,7 @@ pub mod folds;
 mod job;
 mod optimiser;
 pub mod recipe;
+mod source;
 mod split;
 
 use std::path::PathBuf;

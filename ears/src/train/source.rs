@@ -72,7 +72,12 @@ fn in_genre_folders(folder: &Path) -> Result<Vec<LabelledFile>, TrainError> {
         let genre = entry.path().strip_prefix(folder).ok().and_then(|p| p.components().next());
         let Some(genre) = genre.map(|g| slug(&g.as_os_str().to_string_lossy())) else { continue };
         if entry.file_type().is_file() && !genre.is_empty() {
-            files.push(LabelledFile { path: WirePath(entry.path().to_path_buf()), genre, artist: None, identity: None });
+            files.push(LabelledFile {
+                path: WirePath(entry.path().to_path_buf()),
+                genre,
+                artist: None,
+                identity: None,
+            });
         }
     }
     if files.is_empty() {
@@ -304,8 +309,12 @@ mod tests {
     /// Two seconds of a tone as a WAV.
     fn tone(path: &Path, hz: f32) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let spec =
-            hound::WavSpec { channels: 1, sample_rate: 22_050, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: 22_050,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
         let mut file = hound::WavWriter::create(path, spec).unwrap();
         for i in 0..44_100 {
             let value = (i as f32 * hz * std::f32::consts::TAU / 22_050.0).sin();

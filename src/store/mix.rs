@@ -5,7 +5,7 @@
 //! track replaces everything said before it; a span corrected after that replaces its chunks. All of it is
 //! counted in integers.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use deepcuts_protocol::UNSURE;
 use rusqlite::{Connection, OptionalExtension};
@@ -203,12 +203,18 @@ impl Store {
     }
 }
 
+static NAMES: LazyLock<Taxonomy> = LazyLock::new(Taxonomy::builtin);
+
 /// The row of the genre called `name`, made when it is new.
 pub(super) fn genre_in(conn: &Connection, name: &str) -> rusqlite::Result<i64> {
-    let slug = Taxonomy::builtin().canonical(name).map_or_else(|| "unknown".to_owned(), |g| g.slug().to_owned());
-    conn.prepare_cached("INSERT INTO genres (slug, name) VALUES (?1, ?2) ON CONFLICT (slug) DO NOTHING")?
-        .execute([&slug, &display_name(if slug == crate::genre::slug(name) { name } else { &slug })])?;
-    conn.prepare_cached("SELECT id FROM genres WHERE slug = ?1")?.query_row([slug], |r| r.get(0))
+    let slug = NAMES.canonical(name).map_or_else(|| "unknown".to_owned(), |g| g.slug().to_owned());
+    let mut find = conn.prepare_cached("SELECT id FROM genres WHERE slug = ?1")?;
+    if let Some(id) = find.query_row([&slug], |r| r.get(0)).optional()? {
+        return Ok(id);
+    }
+    let written = display_name(if slug == crate::genre::slug(name) { name } else { &slug });
+    conn.prepare_cached("INSERT INTO genres (slug, name) VALUES (?1, ?2)")?.execute([&slug, &written])?;
+    Ok(conn.last_insert_rowid())
 }
 
 pub(super) fn genre_slugs_in(conn: &Connection) -> rusqlite::Result<BTreeMap<i64, Genre>> {

@@ -48,6 +48,11 @@ pub enum Command {
         after_help = "Examples:\n  deepcuts scan ~/Music\n  deepcuts scan --failed\n  deepcuts scan --retry-failed ~/Music"
     )]
     Scan(ScanArgs),
+    /// Scan, then stay and hear what arrives
+    #[command(
+        after_help = "Examples:\n  deepcuts watch ~/Music\n  systemctl --user enable --now deepcuts   (see the README)"
+    )]
+    Watch(WatchArgs),
     /// Everything that is known of a file or folder
     Show(ShowArgs),
     /// How much of the library is heard, and what failed
@@ -90,6 +95,13 @@ pub struct ScanArgs {
     /// How `--failed` is written
     #[arg(long, value_enum, default_value_t)]
     pub format: Form,
+}
+
+/// `watch`
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// Folders [default: the library's roots]
+    pub paths: Vec<PathBuf>,
 }
 
 /// `show`

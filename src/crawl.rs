@@ -70,21 +70,27 @@ impl Crawled {
     }
 }
 
-/// Walk through `root` and report every candidate to `each`.
-pub fn crawl(root: &Path, library: &Library, cancel: &AtomicBool, each: &mut dyn FnMut(Found)) -> Crawled {
+/// Walk through `root`, a part of the library's root `base` or that root itself, and report every candidate to
+/// `each`. What the folders from `base` down leave out is left out of a part as well.
+pub fn crawl(root: &Path, base: &Path, library: &Library, cancel: &AtomicBool, each: &mut dyn FnMut(Found)) -> Crawled {
     let mut crawled = Crawled::default();
+    let mut judge = Judge::new(base, library);
     match std::fs::metadata(root) {
+        Ok(metadata) if judge.leaves_out_part(root, metadata.is_dir()) => return crawled,
         Ok(metadata) if metadata.is_file() => {
-            each(Found::File { path: root.to_path_buf(), stamp: FileStamp::of(&metadata) });
+            if judge.is_candidate_name(root) {
+                each(Found::File { path: root.to_path_buf(), stamp: FileStamp::of(&metadata) });
+            }
             return crawled;
         }
         Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Crawled { missing: true, ..crawled },
         Err(error) => {
             each(Found::Warning { path: root.to_path_buf(), reason: error.to_string() });
-            return Crawled { missing: true, ..crawled };
+            crawled.unread.push(root.to_path_buf());
+            return crawled;
         }
     }
-    let mut judge = Judge::new(root, library);
     let mut entries = 0_u64;
     let mut walk = WalkDir::new(root).follow_links(true).min_depth(1).sort_by_file_name().into_iter();
     while let Some(entry) = walk.next() {
@@ -192,8 +198,7 @@ impl<'a> Judge<'a> {
         while self.rules.last().is_some_and(|(at, _)| *at >= depth) {
             self.rules.pop();
         }
-        let matched = |rules: &Gitignore| matches!(rules.matched(path, is_dir), Match::Ignore(_));
-        if matched(&self.excluded) || self.rules.iter().any(|(_, rules)| rules.as_ref().is_none_or(matched)) {
+        if self.leaves_out(path, is_dir) {
             return Verdict::Leave;
         }
         if !is_dir && !self.is_candidate(entry) {
@@ -214,12 +219,38 @@ impl<'a> Judge<'a> {
         Verdict::Take
     }
 
+    /// Read the rules on the way from the library's root down to a part of it; whether they leave it out.
+    fn leaves_out_part(&mut self, part: &Path, is_dir: bool) -> bool {
+        let Ok(below) = part.strip_prefix(self.root) else { return false };
+        let mut here = self.root.to_path_buf();
+        let mut names = below.components().peekable();
+        while let Some(name) = names.next() {
+            here.push(name);
+            let dir = is_dir || names.peek().is_some();
+            if self.leaves_out(&here, dir) {
+                return true;
+            }
+            if dir {
+                self.read_rules(&here, 0);
+            }
+        }
+        false
+    }
+
+    fn leaves_out(&self, path: &Path, is_dir: bool) -> bool {
+        let matched = |rules: &Gitignore| matches!(rules.matched(path, is_dir), Match::Ignore(_));
+        matched(&self.excluded) || self.rules.iter().any(|(_, rules)| rules.as_ref().is_none_or(matched))
+    }
+
     fn is_candidate(&self, entry: &DirEntry) -> bool {
-        let name = path_bytes(Path::new(entry.file_name()));
-        entry.file_type().is_file()
-            && !name.starts_with(b"._")
+        entry.file_type().is_file() && self.is_candidate_name(entry.path())
+    }
+
+    fn is_candidate_name(&self, path: &Path) -> bool {
+        let name = path.file_name().map(|n| path_bytes(Path::new(n))).unwrap_or_default();
+        !name.starts_with(b"._")
             && !name.starts_with(COPY_PREFIX.as_bytes())
-            && Path::new(entry.file_name())
+            && path
                 .extension()
                 .and_then(OsStr::to_str)
                 .is_some_and(|e| self.extensions.contains(&e.to_ascii_lowercase()))
@@ -254,7 +285,7 @@ mod tests {
 
     fn found(root: &Path) -> (Vec<String>, Vec<String>, Crawled) {
         let (mut files, mut warnings) = (Vec::new(), Vec::new());
-        let crawled = crawl(root, &Library::default(), &AtomicBool::new(false), &mut |f| match f {
+        let crawled = crawl(root, root, &Library::default(), &AtomicBool::new(false), &mut |f| match f {
             Found::File { path, .. } => files.push(path.strip_prefix(root).unwrap().to_string_lossy().into_owned()),
             Found::Warning { reason, .. } => warnings.push(reason),
         });
@@ -296,6 +327,11 @@ mod tests {
         touch(&root.join("music/samples/kick.wav"));
         fs::write(root.join("music").join(IGNORE_FILE), "samples/\n").unwrap();
         assert_eq!(found(root).0, ["music/one.mp3"]);
+        for part in ["books/one.mp3", "books", "music/samples", "music/samples/kick.wav"] {
+            let mut files = 0;
+            crawl(&root.join(part), root, &Library::default(), &AtomicBool::new(false), &mut |_| files += 1);
+            assert_eq!(files, 0, "{part}");
+        }
     }
 
     #[test]

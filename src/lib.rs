@@ -25,3 +25,4 @@ pub mod store;
 pub mod tags;
 pub mod text;
 pub mod track;
+pub mod watch;

@@ -10,9 +10,7 @@ use deepcuts::{
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    deepcuts::log::start(cli.global.verbose);
-    match commands::run(cli) {
+    match commands::run(Cli::parse()) {
         Ok(outcome) => ExitCode::from(outcome.code()),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -6,6 +6,7 @@ mod manual;
 mod scan;
 mod show;
 mod status;
+mod watch;
 
 use std::{io::IsTerminal, path::PathBuf};
 
@@ -14,6 +15,7 @@ use anyhow::Context as _;
 use crate::{
     cli::{Cli, Command, Global},
     config::Config,
+    log::{self, Talk},
     paths::Paths,
     store::Store,
 };
@@ -90,8 +92,15 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         other => other,
     };
     let desk = Desk::new(&cli.global)?;
+    let (talk, file) = match command {
+        None => (Talk::Silent, Some(&desk.paths.log)),
+        Some(Command::Watch(_)) => (Talk::Stderr(cli.global.verbose), Some(&desk.paths.log)),
+        Some(_) => (Talk::Stderr(cli.global.verbose), None),
+    };
+    log::start(talk, file.map(PathBuf::as_path)).with_context(|| format!("log {}", desk.paths.log.display()))?;
     match command {
         Some(Command::Scan(args)) => scan::run(&desk, &args),
+        Some(Command::Watch(args)) => watch::run(&desk, &args),
         Some(Command::Show(args)) => show::run(&desk, &args),
         Some(Command::Status(args)) => status::run(&desk, &args),
         Some(Command::Doctor(args)) => doctor::run(&desk, &args),

@@ -17,7 +17,7 @@ use super::{Desk, Outcome, library_path};
 use crate::{
     cli::{Form, ScanArgs},
     ears, paths,
-    pipeline::{self, Follow, Report, Scan},
+    pipeline::{self, Follow, Report, Root, Scan},
     progress::Progress,
     role::Role,
     text::{clean, clean_path},
@@ -41,7 +41,8 @@ pub(super) fn run(desk: &Desk, args: &ScanArgs) -> anyhow::Result<Outcome> {
 }
 
 /// The folders to scan: those named, else the settings', else those scanned before.
-fn roots(desk: &Desk, store: &crate::store::Store, named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+pub(super) fn roots(desk: &Desk, store: &crate::store::Store, named: &[PathBuf]) -> anyhow::Result<Vec<Root>> {
+    let whole = |path| Root { path, part_of: None };
     if !named.is_empty() {
         return named
             .iter()
@@ -51,14 +52,14 @@ fn roots(desk: &Desk, store: &crate::store::Store, named: &[PathBuf]) -> anyhow:
                     "{}: there is no such file or folder",
                     clean_path(path)
                 );
-                library_path(path)
+                library_path(path).map(whole)
             })
             .collect();
     }
     if !desk.config.library.roots.is_empty() {
-        return Ok(desk.config.library.roots.clone());
+        return Ok(desk.config.library.roots.iter().cloned().map(whole).collect());
     }
-    let known: Vec<PathBuf> = store.roots()?.into_iter().map(|(path, ..)| path).collect();
+    let known: Vec<Root> = store.roots()?.into_iter().map(|(path, ..)| whole(path)).collect();
     anyhow::ensure!(
         !known.is_empty(),
         "which folder? `deepcuts scan DIR`, or set [library] roots in {}",
@@ -206,7 +207,7 @@ fn end(report: &Report) -> anyhow::Result<Outcome> {
         (report.known, "known under another name or tag"),
         (report.unchanged, "unchanged"),
         (report.gone, "gone"),
-        (report.pending, "still changing"),
+        (report.pending.len() as u64, "still changing"),
         (report.skipped, "skipped (failed before; --retry-failed tries again)"),
     ] {
         if n > 0 {

@@ -167,8 +167,8 @@ impl<'a> Keeper<'a> {
                 self.news = true;
             }
             Event::Changing(path) => {
-                self.report.pending += 1;
-                self.follow.warn(&path, "it is still changing; the next scan hears it");
+                self.follow.warn(&path, "it is still changing; it is heard once it keeps still");
+                self.report.pending.push(path);
             }
             Event::Warning { path, reason } => {
                 self.report.warnings += 1;
@@ -178,10 +178,10 @@ impl<'a> Keeper<'a> {
                 self.store.begin()?;
                 self.report.skipped += skipped;
                 if crawled.missing {
-                    self.report.roots_missing.push(root.clone());
+                    self.report.roots_missing.push(root.path.clone());
                 }
-                if !crawled.cancelled {
-                    self.store.root_seen(&root, !crawled.missing)?;
+                if !crawled.cancelled && root.part_of.is_none() {
+                    self.store.root_seen(&root.path, !crawled.missing)?;
                 }
                 self.report.gone += self.store.mark_missing(&gone)?;
                 self.store.forget_failures(&forgotten)?;

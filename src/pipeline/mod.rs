@@ -8,7 +8,10 @@
 
 mod identify;
 mod keep;
+mod live;
 mod plan;
+
+pub use live::{Stay, stay};
 
 use std::{
     path::PathBuf,
@@ -40,11 +43,21 @@ const JOBS: usize = 32;
 /// Threads that hash and read tags. Reading is the limit, and the ears want the cores.
 const IDENTIFIERS: usize = 2;
 
+/// A place to scan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// A folder or a file.
+    pub path: PathBuf,
+    /// The library's root that it is a part of. A part that is not there is gone; a root that is not there may be
+    /// unmounted, and nothing of it is.
+    pub part_of: Option<PathBuf>,
+}
+
 /// What to scan, and with what.
 #[derive(Debug)]
 pub struct Scan<'a> {
     /// Folders or files.
-    pub roots: Vec<PathBuf>,
+    pub roots: Vec<Root>,
     /// Try again what failed before.
     pub retry_failed: bool,
     /// The settings.
@@ -71,7 +84,7 @@ pub struct Report {
     /// Files that had failed before and were skipped.
     pub skipped: u64,
     /// Files that are still changing.
-    pub pending: u64,
+    pub pending: Vec<PathBuf>,
     /// Files that are gone.
     pub gone: u64,
     /// Roots that are not there.
@@ -101,7 +114,7 @@ enum Event {
     /// A place could not be looked at.
     Warning { path: PathBuf, reason: String },
     /// A root was walked through.
-    Crawled { root: PathBuf, crawled: Crawled, gone: Vec<(i64, PathBuf)>, forgotten: Vec<PathBuf>, skipped: u64 },
+    Crawled { root: Root, crawled: Crawled, gone: Vec<(i64, PathBuf)>, forgotten: Vec<PathBuf>, skipped: u64 },
 }
 
 /// A file of the library.
@@ -147,10 +160,10 @@ pub fn scan(
     let current = Some((scan.card.id(), scan.card.feature_version));
     let mut plans = Vec::new();
     for root in &scan.roots {
-        if root.is_dir() {
-            store.put_root(root)?;
+        if root.part_of.is_none() && root.path.is_dir() {
+            store.put_root(&root.path)?;
         }
-        plans.push((root.clone(), store.known_under(root, current)?.into_iter().collect()));
+        plans.push((root.clone(), store.known_under(&root.path, current)?.into_iter().collect()));
     }
     // Set when the writer has had enough: cancelled, or the ears cannot be used.
     let stop = AtomicBool::new(false);

@@ -2,14 +2,14 @@
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use crossbeam_channel::Sender;
 
-use super::{Event, Known};
+use super::{Event, Known, Root};
 use crate::{
     config::Library,
     crawl::{Found, crawl},
@@ -33,7 +33,7 @@ pub(super) struct Planner<'a, S: Fn() -> bool> {
 }
 
 impl<S: Fn() -> bool> Planner<'_, S> {
-    pub fn run(self, plans: Vec<(PathBuf, KnownFiles)>) {
+    pub fn run(self, plans: Vec<(Root, KnownFiles)>) {
         let mut young = Vec::new();
         for (root, known) in plans {
             self.walk(root, known, &mut young);
@@ -42,23 +42,28 @@ impl<S: Fn() -> bool> Planner<'_, S> {
         self.progress.crawling.store(false, Ordering::Relaxed);
     }
 
-    fn walk(&self, root: PathBuf, mut known: KnownFiles, young: &mut Vec<(PathBuf, FileStamp)>) {
+    fn walk(&self, root: Root, mut known: KnownFiles, young: &mut Vec<(PathBuf, FileStamp)>) {
         let cancel = AtomicBool::new(false);
         let mut skipped = 0;
-        let crawled = crawl(&root, self.library, &cancel, &mut |found| {
-            if (self.stopped)() {
-                cancel.store(true, Ordering::Relaxed);
-                return;
-            }
-            match found {
-                Found::File { path, stamp } => {
-                    self.progress.one(&self.progress.seen);
-                    let before = known.remove(&path);
-                    skipped += u64::from(!self.plan(path, stamp, before, young));
+        let mut crawled =
+            crawl(&root.path, root.part_of.as_deref().unwrap_or(&root.path), self.library, &cancel, &mut |found| {
+                if (self.stopped)() {
+                    cancel.store(true, Ordering::Relaxed);
+                    return;
                 }
-                Found::Warning { path, reason } => self.tell(Event::Warning { path, reason }),
-            }
-        });
+                match found {
+                    Found::File { path, stamp } => {
+                        self.progress.one(&self.progress.seen);
+                        let before = known.remove(&path);
+                        skipped += u64::from(!self.plan(path, stamp, before, young));
+                    }
+                    Found::Warning { path, reason } => self.tell(Event::Warning { path, reason }),
+                }
+            });
+        if crawled.missing && root.part_of.as_deref().is_some_and(is_there) {
+            // A part of a root that is there: it was deleted, moved or emptied.
+            crawled.missing = false;
+        }
         let mut gone = Vec::new();
         let mut forgotten = Vec::new();
         for (path, left) in known {
@@ -143,4 +148,9 @@ impl<S: Fn() -> bool> Planner<'_, S> {
             }
         }
     }
+}
+
+/// Whether a root is there and holds anything.
+fn is_there(root: &Path) -> bool {
+    std::fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some())
 }

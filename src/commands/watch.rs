@@ -1,0 +1,71 @@
+//! `watch`: scan, then stay and hear what arrives.
+
+use std::path::Path;
+
+use super::{
+    Desk, Outcome,
+    scan::{cancel_on_signal, ears_setup, roots},
+};
+use crate::{
+    cli::WatchArgs,
+    pipeline::{self, Follow, Report, Scan, Stay},
+    role::Role,
+    store::Store,
+    text::{clean, clean_path},
+};
+
+pub(super) fn run(desk: &Desk, args: &WatchArgs) -> anyhow::Result<Outcome> {
+    let store = desk.store()?;
+    let roots = roots(desk, &store, &args.paths)?;
+    let _role = Role::take(&desk.paths.lock())?;
+    let (setup, card) = ears_setup(desk)?;
+    let cancel = cancel_on_signal()?;
+    let scan = Scan { roots, retry_failed: false, config: &desk.config, ears: setup, card };
+    let mut watching = Watching { first: true };
+    pipeline::stay(&store, &scan, &mut watching, &cancel)?;
+    Ok(Outcome::Good)
+}
+
+/// What is said while it watches: a line a file, on stdout, for people and for a journal.
+struct Watching {
+    first: bool,
+}
+
+impl Follow for Watching {
+    fn heard(&mut self, store: &Store, file: i64) {
+        let Ok(Some(row)) = store.file(file) else { return };
+        let Ok(Some(mix)) = store.mix(row.track) else { return };
+        let mut parts: Vec<String> =
+            mix.won().iter().take(3).map(|(g, _)| format!("{g} {:.0}", mix.share(g) * 100.0)).collect();
+        parts.push(format!("unsure {:.0}", mix.unsure_share() * 100.0));
+        println!("heard {}  {}", clean_path(&row.path), clean(&parts.join("  ")));
+    }
+
+    fn warn(&mut self, path: &Path, reason: &str) {
+        eprintln!("deepcuts: {}: {}", clean_path(path), clean(reason));
+    }
+}
+
+impl Stay for Watching {
+    fn scanned(&mut self, report: &Report) {
+        for root in &report.roots_missing {
+            eprintln!(
+                "deepcuts: {}: not there, or nothing in it; what the library knows of it is kept",
+                clean_path(root)
+            );
+        }
+        if let Some(reason) = &report.fatal {
+            eprintln!("deepcuts: {}", clean(reason));
+        }
+        if self.first {
+            self.first = false;
+            println!("{} files, {} heard, {} failed; watching", report.seen, report.heard, report.failed);
+        } else if report.gone > 0 || report.failed > 0 {
+            println!("{} gone, {} failed", report.gone, report.failed);
+        }
+    }
+
+    fn unwatched(&mut self, reason: &str) {
+        eprintln!("deepcuts: {}", clean(reason));
+    }
+}

@@ -1,0 +1,199 @@
+//! Staying with a library: scan, then hear what the watch tells, and look through everything now and then.
+//!
+//! What changed is looked at once it has kept still; a path that is gone, a folder that moved in, a file that
+//! grows all become a small scan of just that path. The ears are started by such a scan when there is
+//! something to hear, and let go with it.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::RecvTimeoutError;
+
+use super::{Follow, Report, Root, Scan, scan};
+use crate::{
+    config, crawl,
+    progress::Progress,
+    store::{Store, StoreError},
+    track::path_bytes,
+    watch::Watch,
+};
+
+/// The longest that a change of the database by another process waits for the index.
+const TICK: Duration = Duration::from_secs(2);
+
+/// More changed paths than this, and the roots are looked through instead.
+const MANY: usize = 2_000;
+
+/// What is told of a library that is watched.
+pub trait Stay: Follow {
+    /// A scan ended: the first, one of what changed, or one of everything.
+    fn scanned(&mut self, report: &Report) {
+        let _ = report;
+    }
+
+    /// A root cannot be watched by the system.
+    fn unwatched(&mut self, reason: &str) {
+        tracing::warn!("{reason}");
+    }
+
+    /// Nothing happened for a moment: time to pick up what other processes wrote.
+    fn idle(&mut self, store: &Store) {
+        let _ = store;
+    }
+
+    /// The counters of the scan that begins.
+    fn progress(&mut self) -> std::sync::Arc<Progress> {
+        std::sync::Arc::default()
+    }
+}
+
+/// Scan `what`'s roots, then stay with them until `cancel` is set.
+///
+/// # Errors
+/// When the database cannot be used.
+pub fn stay(store: &Store, what: &Scan<'_>, stay: &mut dyn Stay, cancel: &AtomicBool) -> Result<(), StoreError> {
+    let settings = &what.config.watch;
+    let roots: Vec<PathBuf> = what.roots.iter().map(|r| r.path.clone()).collect();
+    // Watch first, then scan: what changes during the scan is told after it.
+    let (watch, mut polled) = watch(&roots, settings, stay);
+    let mut changed = Changed::new(Duration::from_secs(u64::from(settings.settle_seconds)));
+    let every = |minutes: u32| (minutes > 0).then(|| Duration::from_secs(60 * u64::from(minutes)));
+    let mut looked = Instant::now();
+    let mut polled_at = Instant::now();
+    changed.take_back(run(store, what, what.roots.clone(), stay, cancel)?);
+    while !cancel.load(Ordering::Relaxed) {
+        let wait = changed.wait().min(TICK);
+        match watch.as_ref().map(|w| w.changed().recv_timeout(wait)) {
+            Some(Ok(path)) => {
+                changed.note(path);
+                continue;
+            }
+            Some(Err(RecvTimeoutError::Timeout)) => {}
+            Some(Err(RecvTimeoutError::Disconnected)) => polled.clone_from(&roots),
+            None => std::thread::sleep(wait),
+        }
+        let lost = watch.as_ref().is_some_and(Watch::lost) || changed.paths.len() > MANY;
+        let reconcile = every(settings.reconcile_minutes).is_some_and(|time| looked.elapsed() >= time);
+        if lost || reconcile {
+            if lost {
+                tracing::warn!("changes were lost; everything is looked through");
+            }
+            changed.paths.clear();
+            looked = Instant::now();
+            changed.take_back(run(store, what, what.roots.clone(), stay, cancel)?);
+            continue;
+        }
+        let mut due: Vec<Root> = changed.due().into_iter().filter_map(|path| part(&roots, path)).collect();
+        if !polled.is_empty() && polled_at.elapsed() >= Duration::from_secs(u64::from(settings.poll_seconds)) {
+            polled_at = Instant::now();
+            due.extend(polled.iter().map(|path| Root { path: path.clone(), part_of: None }));
+        }
+        if due.is_empty() {
+            stay.idle(store);
+        } else {
+            changed.take_back(run(store, what, due, stay, cancel)?);
+        }
+    }
+    Ok(())
+}
+
+fn watch(roots: &[PathBuf], settings: &config::Watch, stay: &mut dyn Stay) -> (Option<Watch>, Vec<PathBuf>) {
+    let mut polled = settings.poll.clone();
+    let mut watch = match Watch::new() {
+        Ok(watch) => watch,
+        Err(error) => {
+            stay.unwatched(&format!("nothing can be watched ({error}); the roots are looked through instead"));
+            return (None, roots.to_vec());
+        }
+    };
+    for root in roots.iter().filter(|root| !settings.poll.contains(root)) {
+        if let Err(error) = watch.add(root, settings.poll_seconds) {
+            stay.unwatched(&error.to_string());
+            polled.push(root.clone());
+        }
+    }
+    (Some(watch), polled)
+}
+
+/// One scan; what was still changing has to be looked at again.
+fn run(
+    store: &Store,
+    what: &Scan<'_>,
+    roots: Vec<Root>,
+    stay: &mut dyn Stay,
+    cancel: &AtomicBool,
+) -> Result<Vec<PathBuf>, StoreError> {
+    let progress = stay.progress();
+    let part =
+        Scan { roots, retry_failed: false, config: what.config, ears: what.ears.clone(), card: what.card.clone() };
+    let report = scan(store, &part, stay, &progress, cancel)?;
+    stay.scanned(&report);
+    Ok(report.pending)
+}
+
+/// The root that a changed path belongs to; none for what is no concern of ours.
+fn part(roots: &[PathBuf], path: PathBuf) -> Option<Root> {
+    let root = roots.iter().find(|root| path.starts_with(root))?;
+    let name = path.file_name().map(|n| path_bytes(Path::new(n)))?;
+    if name == crawl::IGNORE_FILE.as_bytes() {
+        let folder = path.parent()?.to_path_buf();
+        return Some(Root { part_of: (folder != *root).then(|| root.clone()), path: folder });
+    }
+    Some(Root { part_of: (path != *root).then(|| root.clone()), path })
+}
+
+/// Paths that changed, and when they last did.
+struct Changed {
+    paths: HashMap<PathBuf, Instant>,
+    settle: Duration,
+}
+
+impl Changed {
+    fn new(settle: Duration) -> Self {
+        Self { paths: HashMap::new(), settle }
+    }
+
+    fn note(&mut self, path: PathBuf) {
+        let ours =
+            path.file_name().is_some_and(|n| path_bytes(Path::new(n)).starts_with(crawl::COPY_PREFIX.as_bytes()));
+        if !ours {
+            self.paths.insert(path, Instant::now());
+        }
+    }
+
+    fn take_back(&mut self, paths: Vec<PathBuf>) {
+        for path in paths {
+            self.note(path);
+        }
+    }
+
+    /// How long until the first has kept still.
+    fn wait(&self) -> Duration {
+        self.paths.values().map(|at| self.settle.saturating_sub(at.elapsed())).min().unwrap_or(Duration::MAX)
+    }
+
+    /// Paths that have kept still; those below another of them are left to it.
+    fn due(&mut self) -> Vec<PathBuf> {
+        let settle = self.settle;
+        let mut due: Vec<PathBuf> = Vec::new();
+        self.paths.retain(|path, at| {
+            let still = at.elapsed() >= settle;
+            if still {
+                due.push(path.clone());
+            }
+            !still
+        });
+        due.sort();
+        let mut tops: Vec<PathBuf> = Vec::new();
+        for path in due {
+            if tops.last().is_none_or(|top| !path.starts_with(top)) {
+                tops.push(path);
+            }
+        }
+        tops
+    }
+}

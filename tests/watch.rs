@@ -1,0 +1,102 @@
+//! A watched folder, through the real program and scripted ears.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use support::Machine;
+
+/// `deepcuts watch` of the machine's music, ended when dropped.
+struct Watching(Child);
+
+impl Watching {
+    fn start(machine: &Machine) -> Self {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin("deepcuts"));
+        command.arg("--config").arg(machine.at("config.toml")).arg("--db").arg(machine.database());
+        command.arg("watch").arg(&machine.music).envs(machine.environment());
+        Self(command.stdout(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// Wait until the status says so; what it said last otherwise.
+#[track_caller]
+fn eventually(machine: &Machine, wanted: &[(&str, u64)]) {
+    let since = Instant::now();
+    let mut last = serde_json::Value::Null;
+    while since.elapsed() < Duration::from_secs(20) {
+        let ran = machine.run(&["status", "--format", "json"]);
+        if ran.code() == 0 {
+            last = ran.json();
+            if wanted.iter().all(|(key, n)| last[*key] == *n) {
+                return;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("{wanted:?} never came; last: {last}");
+}
+
+#[test]
+fn what_arrives_moves_and_goes_is_followed() {
+    let machine = Machine::new();
+    machine.wav("old/jazz4.wav", 1);
+    let _watching = Watching::start(&machine);
+    eventually(&machine, &[("files", 1), ("heard", 1)]);
+    machine.wav("a/b/c/rock4.wav", 2);
+    eventually(&machine, &[("files", 2), ("heard", 2), ("missing", 0)]);
+    // A whole folder moves: nothing is heard again, nothing is missing.
+    fs::rename(machine.music.join("a"), machine.music.join("moved")).unwrap();
+    eventually_at(&machine, &machine.music.join("moved/b/c/rock4.wav"));
+    eventually(&machine, &[("files", 2), ("tracks", 2), ("missing", 0)]);
+    fs::remove_dir_all(machine.music.join("moved")).unwrap();
+    eventually(&machine, &[("files", 1), ("missing", 1)]);
+    // It returns under another name.
+    machine.wav("back/again rock4.wav", 2);
+    eventually(&machine, &[("files", 2), ("heard", 2), ("missing", 0)]);
+    // Other content at the same path.
+    machine.wav("old/jazz4.wav", 7);
+    eventually(&machine, &[("files", 2), ("heard", 2), ("tracks", 2)]);
+}
+
+#[test]
+fn a_file_that_grows_is_heard_when_it_is_whole() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    let _watching = Watching::start(&machine);
+    eventually(&machine, &[("heard", 1)]);
+    let whole = machine.at("whole.wav");
+    support::wav(&whole, 5);
+    let bytes = fs::read(&whole).unwrap();
+    let path = machine.music.join("pop4 growing.wav");
+    for end in [bytes.len() / 3, bytes.len() / 2, bytes.len()] {
+        fs::write(&path, &bytes[..end]).unwrap();
+        std::thread::sleep(Duration::from_millis(400));
+    }
+    eventually(&machine, &[("files", 2), ("heard", 2), ("failures", 0)]);
+}
+
+#[track_caller]
+fn eventually_at(machine: &Machine, path: &Path) {
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(20) {
+        let ran = machine.run(&["show", "--format", "json", path.to_str().unwrap()]);
+        if ran.code() == 0 && ran.json()["files"][0]["present"] == true {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("{} never came", path.display());
+}

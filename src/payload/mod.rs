@@ -9,6 +9,8 @@
 
 pub mod caf;
 pub mod chunks;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod flac;
 pub mod flanks;
 pub mod matroska;
@@ -17,6 +19,8 @@ mod mp4_fragments;
 pub mod ogg;
 mod sniff;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::{fs::File, io, path::Path};
 

@@ -45,8 +45,14 @@ const MAX_BAD_IN_A_ROW: u64 = 1_000;
 const BAD_ONE_IN: u64 = 10;
 const BAD_ALLOWED: u64 = 3;
 
-/// Less than this share of what was declared means truncated.
+/// Truncated is what ends before this share of what was declared, and by more than a few seconds: demuxers
+/// lose a page at odd places of sound files. Less than half is truncated however short it is.
 const WHOLE_SHARE: f64 = 0.9;
+const LOST_ALLOWED_S: f64 = 3.0;
+const HALF_SHARE: f64 = 0.5;
+
+/// A declared length beyond this (100 days) is a placeholder.
+const LONGEST_S: u64 = 100 * 24 * 3600;
 
 /// The shortest sound that is judged: about one analysis window.
 const SHORTEST_MS: u64 = 100;
@@ -261,11 +267,12 @@ impl Decoder {
         if self.sbr.as_ref().is_some_and(aac::SbrProbe::at_end) {
             return Err(DecodeError::HalfRate);
         }
-        let whole =
-            self.declared_frames.is_none_or(|declared| self.decoded_frames as f64 >= WHOLE_SHARE * declared as f64);
-        if let (false, Some(declared)) = (whole, self.declared_frames) {
+        if let Some(declared) = self.declared_frames {
             let declared_s = declared as f64 / f64::from(self.format.sample_rate_hz.max(1));
-            return Err(DecodeError::Truncated { decoded_s: self.decoded_s, declared_s, reason });
+            let share = self.decoded_frames as f64 / declared as f64;
+            if share < HALF_SHARE || (share < WHOLE_SHARE && declared_s - self.decoded_s > LOST_ALLOWED_S) {
+                return Err(DecodeError::Truncated { decoded_s: self.decoded_s, declared_s, reason });
+            }
         }
         if self.decoded_frames == 0 {
             return Err(DecodeError::NoSamples);
@@ -344,11 +351,18 @@ fn select(reader: &dyn FormatReader, protected: bool) -> Result<Selected, Decode
 /// Frames that the container says there are, at the codec's own rate; `None` where it does not say, or says
 /// what writers to a pipe say.
 fn declared_frames(track: &symphonia::core::formats::Track, params: &AudioCodecParameters) -> Option<u64> {
+    let rate = u64::from(params.sample_rate?);
+    // A fragmented MP4 that does not know its length fills the field with ones.
+    let is_known = |ticks: u64| ticks != u64::MAX && ticks != u64::from(u32::MAX);
     let by_time = || {
-        let seconds = track.time_base?.calc_duration(track.duration?)?.as_secs_f64();
-        Some((seconds * f64::from(params.sample_rate?)) as u64)
+        let duration = track.duration.filter(|duration| is_known(duration.get()))?;
+        let seconds = track.time_base?.calc_duration(duration)?.as_secs_f64();
+        Some((seconds * rate as f64) as u64)
     };
-    let frames = track.num_frames.or_else(by_time).filter(|&frames| frames > 0)?;
+    let frames = track.num_frames.filter(|&frames| is_known(frames)).or_else(by_time)?;
+    if frames == 0 || frames / rate.max(1) > LONGEST_S {
+        return None;
+    }
     let bits = u64::from(params.bits_per_sample.unwrap_or(0));
     let channels = params.channels.as_ref().map_or(1, |channels| channels.count() as u64);
     // A RIFF writer that cannot seek leaves the largest size there is, or half of it.
@@ -379,4 +393,36 @@ fn codecs() -> &'static CodecRegistry {
         codecs.register_audio_decoder::<symphonia_adapter_libopus::OpusDecoder>();
         codecs
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_packet_for_too_long_has_stalled() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.wav");
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: 8_000,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+        (0..80_000_i32).for_each(|i| writer.write_sample((i % 1000) as i16).unwrap());
+        writer.finalize().unwrap();
+
+        let mut decoder = Decoder::open_with(&path, Duration::from_millis(200)).unwrap();
+        let mut window = Vec::new();
+        assert!(decoder.next_window(&mut window).unwrap());
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(matches!(decoder.next_window(&mut window), Err(DecodeError::Stalled(_))));
+        // A demuxer that never comes back to its caller still reads, and reading fails.
+        let mut inner = decoder.reader.into_inner();
+        let mut buffer = vec![0; 1 << 20];
+        let error = std::io::Read::read_exact(&mut inner, &mut buffer).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    }
 }

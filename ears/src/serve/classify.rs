@@ -268,7 +268,7 @@ impl<J: Judge> Batcher<'_, J> {
 
     /// The network failed on a track that still goes on.
     fn fail(&mut self, id: u64, stage: Stage, reason: String) -> Result<(), Gone> {
-        let track = self.tracks.entry(id).or_default();
+        let Some(track) = self.tracks.get_mut(&id) else { return Ok(()) };
         if std::mem::replace(&mut track.failed, true) {
             return Ok(());
         }

@@ -24,7 +24,8 @@ pub fn read(input: impl BufRead, jobs: &Sender<Job>, waiting: &Receiver<Job>, wo
             Ok(Request::Listen { id, path }) => jobs.send(Job { id, path: path.0 }).is_ok(),
             Ok(Request::Label { id, tracks }) => work.send(Work::Label { id, tracks }).is_ok(),
             Ok(Request::Cancel) => {
-                tracing::debug!(dropped = waiting.try_iter().count(), "cancelled");
+                let dropped = waiting.try_iter().count();
+                tracing::debug!(dropped, "cancelled");
                 true
             }
             Err(error) => {

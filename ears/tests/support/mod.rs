@@ -1,0 +1,73 @@
+//! Audio that the tests make themselves, and ffmpeg where the set-up brought it.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    f64::consts::TAU,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The ffmpeg in `vendor/`, or a line that says what is skipped.
+pub fn ffmpeg(what: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vendor/python/imageio_ffmpeg/binaries");
+    let found = std::fs::read_dir(&folder).ok().and_then(|entries| {
+        entries
+            .flatten()
+            .map(|e| e.path())
+            .find(|p| p.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"ffmpeg-")))
+    });
+    if found.is_none() {
+        println!("skipped: {what} needs ffmpeg, and there is none in {} (scripts/setup brings it)", folder.display());
+    }
+    found
+}
+
+/// Run ffmpeg; its output is what it wrote to stdout.
+pub fn run(ffmpeg: &Path, arguments: &[&str]) -> Vec<u8> {
+    let out = Command::new(ffmpeg)
+        .args(["-hide_banner", "-loglevel", "error", "-nostdin", "-y"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "ffmpeg {arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
+    out.stdout
+}
+
+/// Two different chords with a beat, left and right, in -0.7..0.7.
+pub fn stereo(rate: u32, seconds: f64) -> Vec<[f32; 2]> {
+    (0..(f64::from(rate) * seconds) as u32)
+        .map(|i| {
+            let t = f64::from(i) / f64::from(rate);
+            let beat = 0.4 + 0.3 * (-6.0 * (t * 2.0 % 1.0)).exp();
+            let chord = |tones: [f64; 3]| tones.iter().map(|f| (TAU * f * t).sin()).sum::<f64>() / 3.0 * beat;
+            [chord([220.0, 277.18, 329.63]) as f32, chord([110.0, 660.0, 1760.0 + 40.0 * t]) as f32]
+        })
+        .collect()
+}
+
+/// A 16-bit stereo WAV.
+pub fn write_wav(path: &Path, rate: u32, samples: &[[f32; 2]]) {
+    let spec =
+        hound::WavSpec { channels: 2, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    for x in samples.iter().flatten() {
+        writer.write_sample((x * 32767.0).round() as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+}
+
+/// A 32-bit float mono WAV.
+pub fn write_float_wav(path: &Path, rate: u32, samples: &[f32]) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: rate,
+        bits_per_sample: 32,
+        sample_format: hound::SampleFormat::Float,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    for &x in samples {
+        writer.write_sample(x).unwrap();
+    }
+    writer.finalize().unwrap();
+}

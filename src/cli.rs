@@ -55,6 +55,11 @@ pub enum Command {
     Watch(WatchArgs),
     /// Everything that is known of a file or folder
     Show(ShowArgs),
+    /// Say what a track, or every track in a folder, really is
+    #[command(
+        after_help = "Examples:\n  deepcuts correct song.flac jazz=60 blues=40\n  deepcuts correct song.flac --span 1:20-2:05 reggae\n  deepcuts correct ~/Music/Fela\\ Kuti afrobeat\n  deepcuts correct --undo"
+    )]
+    Correct(CorrectArgs),
     /// How much of the library is heard, and what failed
     Status(StatusArgs),
     /// Check the installation: versions, device, model, codecs, paths, counts
@@ -113,6 +118,25 @@ pub struct ShowArgs {
     /// How it is written
     #[arg(long, value_enum, default_value_t)]
     pub format: Form,
+}
+
+/// `correct`
+#[derive(Debug, Args)]
+pub struct CorrectArgs {
+    /// A file or folder of the library
+    pub path: Option<PathBuf>,
+    /// Genres with their weights: jazz=60 blues=40, or jazz alone; a new name makes a new genre
+    #[arg(value_name = "GENRE[=WEIGHT]")]
+    pub genres: Vec<String>,
+    /// Only this part of the track, as 1:20-2:05
+    #[arg(long, value_name = "FROM-TO")]
+    pub span: Option<String>,
+    /// Take the last correction back
+    #[arg(long, conflicts_with_all = ["path", "list"])]
+    pub undo: bool,
+    /// List every correction
+    #[arg(long, conflicts_with = "path")]
+    pub list: bool,
 }
 
 /// `status`

@@ -1,6 +1,7 @@
 //! One short file a subcommand: read the arguments, call the room that does the work, print, and say how it
 //! ended. stdout is data, stderr is talk.
 
+mod correct;
 mod doctor;
 mod manual;
 mod scan;
@@ -102,6 +103,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Some(Command::Scan(args)) => scan::run(&desk, &args),
         Some(Command::Watch(args)) => watch::run(&desk, &args),
         Some(Command::Show(args)) => show::run(&desk, &args),
+        Some(Command::Correct(args)) => correct::run(&desk, &args),
         Some(Command::Status(args)) => status::run(&desk, &args),
         Some(Command::Doctor(args)) => doctor::run(&desk, &args),
         Some(Command::Completions { .. } | Command::Man) => Ok(Outcome::Good),

@@ -62,6 +62,12 @@ pub enum Command {
     Correct(CorrectArgs),
     /// How much of the library is heard, and what failed
     Status(StatusArgs),
+    /// Forget files that have been missing for long
+    Prune(PruneArgs),
+    /// Copy the library, corrections and all, to a file
+    Backup(BackupArgs),
+    /// Take the library back from a backup; what is there now is kept aside
+    Restore(RestoreArgs),
     /// Check the installation: versions, device, model, codecs, paths, counts
     Doctor(DoctorArgs),
     /// Print the completions of a shell
@@ -145,6 +151,33 @@ pub struct StatusArgs {
     /// How it is written
     #[arg(long, value_enum, default_value_t)]
     pub format: Form,
+}
+
+/// `prune`
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// Missing for at least so many days
+    #[arg(long, default_value_t = 30)]
+    pub days: u32,
+    /// Only list them
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `backup`
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// A file that is not there yet
+    #[arg(value_name = "FILE")]
+    pub to: PathBuf,
+}
+
+/// `restore`
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// A backup
+    #[arg(value_name = "FILE")]
+    pub from: PathBuf,
 }
 
 /// `doctor`

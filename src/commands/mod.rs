@@ -7,6 +7,7 @@ mod manual;
 mod scan;
 mod show;
 mod status;
+mod upkeep;
 mod watch;
 
 use std::{io::IsTerminal, path::PathBuf};
@@ -105,6 +106,9 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Some(Command::Show(args)) => show::run(&desk, &args),
         Some(Command::Correct(args)) => correct::run(&desk, &args),
         Some(Command::Status(args)) => status::run(&desk, &args),
+        Some(Command::Prune(args)) => upkeep::prune(&desk, &args),
+        Some(Command::Backup(args)) => upkeep::backup(&desk, &args),
+        Some(Command::Restore(args)) => upkeep::restore(&desk, &args),
         Some(Command::Doctor(args)) => doctor::run(&desk, &args),
         Some(Command::Completions { .. } | Command::Man) => Ok(Outcome::Good),
         None => anyhow::bail!("the terminal UI is not here yet; see `deepcuts --help`"),

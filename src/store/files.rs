@@ -273,6 +273,20 @@ impl Store {
         })
     }
 
+    /// Paths of files that have been missing since before `before_ms`.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn missing_since(&self, before_ms: i64) -> Result<Vec<PathBuf>> {
+        self.wrap(
+            self.conn
+                .prepare_cached(
+                    "SELECT path FROM files WHERE state = 'missing' AND missing_since_ms <= ?1 ORDER BY path",
+                )
+                .and_then(|mut s| s.query_map([before_ms], |r| path_at(r, 0)).and_then(Iterator::collect)),
+        )
+    }
+
     /// Forget files that have been missing since before `before_ms`; what the user said of them is kept with
     /// the track. Returns how many.
     ///

@@ -1,0 +1,56 @@
+//! Forgetting, keeping and taking back a library.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::fs;
+
+use support::Machine;
+
+#[test]
+fn a_backup_brings_corrections_back() {
+    let machine = Machine::new();
+    let path = machine.wav("jazz4.wav", 1);
+    let path = path.to_str().unwrap();
+    machine.scan().exits(0);
+    machine.run(&["correct", path, "soul"]).exits(0);
+    let copy = machine.at("copy.db");
+    machine.run(&["backup", copy.to_str().unwrap()]).exits(0);
+    machine.run(&["backup", copy.to_str().unwrap()]).exits(2);
+    machine.run(&["correct", "--undo"]).exits(0);
+    machine.run(&["restore", copy.to_str().unwrap()]).exits(0);
+    let shown = machine.run(&["show", "--format", "json", path]).exits(0).json();
+    assert_eq!(shown["files"][0]["mix"]["soul"], 1.0);
+    let text = machine.at("no.db");
+    fs::write(&text, "no database").unwrap();
+    machine.run(&["restore", text.to_str().unwrap()]).exits(2);
+    machine.run(&["status"]).exits(0);
+}
+
+#[test]
+fn only_what_is_missing_is_forgotten() {
+    let machine = Machine::new();
+    let path = machine.wav("jazz4.wav", 1);
+    machine.wav("rock4.wav", 2);
+    machine.scan().exits(0);
+    fs::remove_file(path).unwrap();
+    machine.scan().exits(0);
+    assert!(machine.run(&["prune"]).exits(0).out().starts_with("0 forgotten"));
+    assert!(machine.run(&["prune", "--days", "0", "--dry-run"]).exits(0).out().contains("jazz4.wav"));
+    assert!(machine.run(&["prune", "--days", "0"]).exits(0).out().contains("1 forgotten"));
+    let status = machine.run(&["status", "--format", "json"]).json();
+    assert_eq!((&status["files"], &status["missing"], &status["tracks"]), (&1.into(), &0.into(), &1.into()));
+}
+
+#[test]
+fn a_damaged_database_is_kept_aside_and_named() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    fs::write(machine.database(), "this is no database at all, and long enough to be looked at by anyone").unwrap();
+    let ran = machine.scan().exits(2);
+    assert!(ran.err().contains("damaged") && ran.err().contains("kept as"), "{}", ran.err());
+    machine.scan().exits(0);
+    assert!(
+        fs::read_dir(machine.at("")).unwrap().any(|e| e.unwrap().file_name().to_string_lossy().contains(".damaged-"))
+    );
+}

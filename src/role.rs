@@ -5,6 +5,7 @@ use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{Read, Seek, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// Holding the role. Dropped, it is free again.
@@ -45,7 +46,16 @@ impl Role {
             std::fs::create_dir_all(dir).map_err(io)?;
         }
         let mut lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
-        match lock.try_lock() {
+        let mut taken = lock.try_lock();
+        // Somebody may just be asking who holds it.
+        for _ in 0..5 {
+            if !matches!(taken, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+            taken = lock.try_lock();
+        }
+        match taken {
             Ok(()) => {
                 lock.set_len(0).and_then(|()| lock.rewind()).map_err(io)?;
                 write!(lock, "process {}", std::process::id()).map_err(io)?;
@@ -57,6 +67,22 @@ impl Role {
                 Err(RoleError::Held { holder })
             }
             Err(TryLockError::Error(source)) => Err(io(source)),
+        }
+    }
+}
+
+impl Role {
+    /// Who has the role, if anybody has.
+    #[must_use]
+    pub fn holder(path: &Path) -> Option<String> {
+        let mut lock = File::open(path).ok()?;
+        match lock.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                lock.read_to_string(&mut holder).ok()?;
+                Some(holder)
+            }
+            _ => None,
         }
     }
 }

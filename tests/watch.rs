@@ -88,6 +88,38 @@ fn a_file_that_grows_is_heard_when_it_is_whole() {
     eventually(&machine, &[("files", 2), ("heard", 2), ("failures", 0)]);
 }
 
+#[test]
+fn at_the_limit_of_watched_folders_it_says_so_and_polls() {
+    let machine = Machine::new();
+    for n in 0..60 {
+        machine.wav(&format!("{n}/jazz4.wav"), n);
+    }
+    // A user namespace has a limit of its own.
+    let limited = |command: &str| {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["-Ur", "sh", "-c", &format!("echo 20 >/proc/sys/user/max_inotify_watches && {command}")]);
+        unshare
+    };
+    if !limited("true").stderr(Stdio::null()).status().is_ok_and(|s| s.success()) {
+        println!("skipped: this machine gives no user namespace");
+        return;
+    }
+    let settings = fs::read_to_string(machine.at("config.toml")).unwrap();
+    fs::write(machine.at("config.toml"), format!("{settings}poll_seconds = 1\n")).unwrap();
+    let mut command = limited("exec \"$0\" \"$@\"");
+    command.arg(assert_cmd::cargo::cargo_bin("deepcuts"));
+    command.arg("--config").arg(machine.at("config.toml")).arg("--db").arg(machine.database());
+    command.arg("watch").arg(&machine.music).envs(machine.environment()).stdout(Stdio::null());
+    let said = machine.at("said");
+    let watching = Watching(command.stderr(fs::File::create(&said).unwrap()).spawn().unwrap());
+    eventually(&machine, &[("heard", 60)]);
+    machine.wav("59/deep/later rock4.wav", 99);
+    eventually(&machine, &[("heard", 61)]);
+    drop(watching);
+    let said = fs::read_to_string(said).unwrap();
+    assert!(said.contains("sudo sysctl fs.inotify.max_user_watches="), "{said}");
+}
+
 #[track_caller]
 fn eventually_at(machine: &Machine, path: &Path) {
     let since = Instant::now();

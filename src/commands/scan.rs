@@ -186,7 +186,7 @@ fn line(progress: &Progress) -> String {
     format!("{rate:.1} tracks/s, {eta}  {current}")
 }
 
-fn span(seconds: f64) -> String {
+pub(super) fn span(seconds: f64) -> String {
     let s = seconds.round() as u64;
     match s {
         0..60 => format!("{s} s"),

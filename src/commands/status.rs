@@ -2,9 +2,11 @@
 
 use std::io::Write;
 
-use super::{Desk, Outcome};
+use super::{Desk, Outcome, scan::span};
 use crate::{
     cli::{Form, StatusArgs},
+    pipeline::RATE,
+    role::Role,
     text::clean_path,
 };
 
@@ -12,6 +14,9 @@ pub(super) fn run(desk: &Desk, args: &StatusArgs) -> anyhow::Result<Outcome> {
     let store = desk.reader()?;
     let (stats, roots, genres) = (store.stats()?, store.roots()?, store.genre_counts()?);
     let model = store.current_model()?;
+    let backlog = stats.files - stats.heard;
+    let rate: Option<f64> = store.meta(RATE)?.and_then(|text| text.parse().ok());
+    let listener = Role::holder(&desk.paths.lock());
     let mut out = std::io::stdout().lock();
     if args.format == Form::Json {
         let roots: Vec<_> = roots
@@ -24,13 +29,22 @@ pub(super) fn run(desk: &Desk, args: &StatusArgs) -> anyhow::Result<Outcome> {
         let answer = serde_json::json!({
             "files": stats.files, "missing": stats.missing, "tracks": stats.tracks, "heard": stats.heard,
             "corrected": stats.corrected, "failures": stats.failures, "roots": roots, "genres": genres,
-            "model": model.map(|m| m.card.name),
+            "model": model.map(|m| m.card.name), "backlog": backlog, "tracks_per_second": rate, "listener": listener,
         });
         writeln!(out, "{answer:#}")?;
         return Ok(Outcome::Good);
     }
     let percent = if stats.files == 0 { 0.0 } else { 100.0 * stats.heard as f64 / stats.files as f64 };
     writeln!(out, "{} of {} files heard ({percent:.0} %), {} recordings", stats.heard, stats.files, stats.tracks)?;
+    if backlog > 0 {
+        let time =
+            rate.filter(|r| *r > 0.0).map(|r| format!(", about {}", span(backlog as f64 / r))).unwrap_or_default();
+        writeln!(out, "{backlog} to hear{time}")?;
+    }
+    match listener {
+        Some(holder) => writeln!(out, "{holder} is listening")?,
+        None => writeln!(out, "nobody is listening; `deepcuts watch` stays with the folders")?,
+    }
     for (n, what) in [
         (stats.corrected, "corrected by you"),
         (stats.missing, "missing"),

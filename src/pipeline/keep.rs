@@ -9,7 +9,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, never, select};
 use deepcuts_protocol::{ModelCard, Stage};
 
-use super::{Event, Follow, Known, Report};
+use super::{Event, Follow, Known, Report, room};
 use crate::{
     ears::{Job, Said},
     progress::Progress,
@@ -25,6 +25,9 @@ const WAITING: usize = 64;
 /// Time between two commits that others are told of: what was heard is searchable so soon.
 const TELL: Duration = Duration::from_millis(1000);
 
+/// Time between two looks at the room on the disk.
+const CHECK: Duration = Duration::from_secs(1);
+
 pub(super) struct Keeper<'a> {
     store: &'a Store,
     card: &'a ModelCard,
@@ -37,6 +40,7 @@ pub(super) struct Keeper<'a> {
     next: u64,
     report: Report,
     told: Instant,
+    checked: Instant,
     news: bool,
 }
 
@@ -53,6 +57,7 @@ impl<'a> Keeper<'a> {
             next: 0,
             report: Report::default(),
             told: Instant::now(),
+            checked: Instant::now(),
             news: false,
         }
     }
@@ -110,12 +115,23 @@ impl<'a> Keeper<'a> {
     /// Commit, and tell the followers now and then.
     fn settle(&mut self) -> Result<(), StoreError> {
         self.store.commit()?;
+        if self.checked.elapsed() >= CHECK {
+            self.checked = Instant::now();
+            self.check_room(0);
+        }
         if self.news && self.told.elapsed() >= TELL {
             self.follow.committed(self.store, false);
             self.told = Instant::now();
             self.news = false;
         }
         Ok(())
+    }
+
+    /// Stop before the disk is full, not when.
+    fn check_room(&mut self, tracks: u64) {
+        if let Some(reason) = room::lacks(self.store.path(), tracks) {
+            self.report.fatal.get_or_insert(reason);
+        }
     }
 
     pub fn finish(mut self) -> Result<Report, StoreError> {
@@ -177,6 +193,8 @@ impl<'a> Keeper<'a> {
             Event::Crawled { root, crawled, gone, forgotten, skipped } => {
                 self.store.begin()?;
                 self.report.skipped += skipped;
+                let planned = self.progress.planned.load(Ordering::Relaxed);
+                self.check_room(planned.saturating_sub(self.progress.done()));
                 if crawled.missing {
                     self.report.roots_missing.push(root.path.clone());
                 }

@@ -10,6 +10,7 @@ mod identify;
 mod keep;
 mod live;
 mod plan;
+mod room;
 
 pub use live::{Stay, stay};
 
@@ -184,6 +185,7 @@ pub fn scan(
             stopped,
             to_identify,
             tell: tell.clone(),
+            batch: plan::Batch::default(),
         };
         spawn(threads, "crawl", move || planner.run(plans));
         for n in 0..IDENTIFIERS {
@@ -205,9 +207,21 @@ pub fn scan(
         let mut report = keeper.finish()?;
         report.cancelled = cancel.load(Ordering::Relaxed);
         report.seconds = progress.seconds();
+        note_rate(store, &report)?;
         Ok(report)
     })
 }
+
+/// Keep how fast this library was last heard here, for `status` to say how long a backlog takes.
+fn note_rate(store: &Store, report: &Report) -> Result<(), StoreError> {
+    if report.heard < 5 || report.seconds <= 0.0 {
+        return Ok(());
+    }
+    store.set_meta(RATE, &format!("{:.3}", report.heard as f64 / report.seconds))
+}
+
+/// Key of the rate last seen (tracks a second) among the small settings of the database.
+pub const RATE: &str = "tracks_per_second";
 
 #[allow(clippy::panic)]
 fn spawn<'scope, 'env>(

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use crossbeam_channel::Sender;
@@ -22,6 +22,18 @@ use crate::{
 /// What the library knows below a root.
 pub(super) type KnownFiles = HashMap<PathBuf, store::Known>;
 
+/// Files found in one go before they are handed on: long enough to put the newest first, short enough that the
+/// first is heard at once.
+const BATCH: usize = 2048;
+const BATCH_TIME: Duration = Duration::from_millis(500);
+
+/// Files that need work, newest first, of equals the smallest: what was just dropped in is heard within seconds.
+#[derive(Default)]
+pub(super) struct Batch {
+    files: Vec<(PathBuf, FileStamp)>,
+    since: Option<Instant>,
+}
+
 pub(super) struct Planner<'a, S: Fn() -> bool> {
     pub library: &'a Library,
     pub retry_failed: bool,
@@ -30,19 +42,21 @@ pub(super) struct Planner<'a, S: Fn() -> bool> {
     pub stopped: &'a S,
     pub to_identify: Sender<(PathBuf, FileStamp)>,
     pub tell: Sender<Event>,
+    pub batch: Batch,
 }
 
 impl<S: Fn() -> bool> Planner<'_, S> {
-    pub fn run(self, plans: Vec<(Root, KnownFiles)>) {
+    pub fn run(mut self, plans: Vec<(Root, KnownFiles)>) {
         let mut young = Vec::new();
         for (root, known) in plans {
             self.walk(root, known, &mut young);
         }
+        self.flush();
         self.wait_for(young);
         self.progress.crawling.store(false, Ordering::Relaxed);
     }
 
-    fn walk(&self, root: Root, mut known: KnownFiles, young: &mut Vec<(PathBuf, FileStamp)>) {
+    fn walk(&mut self, root: Root, mut known: KnownFiles, young: &mut Vec<(PathBuf, FileStamp)>) {
         let cancel = AtomicBool::new(false);
         let mut skipped = 0;
         let mut crawled =
@@ -81,7 +95,7 @@ impl<S: Fn() -> bool> Planner<'_, S> {
 
     /// Decide what a file needs; false when it failed before and is skipped.
     fn plan(
-        &self,
+        &mut self,
         path: PathBuf,
         stamp: FileStamp,
         before: Option<store::Known>,
@@ -115,11 +129,28 @@ impl<S: Fn() -> bool> Planner<'_, S> {
         true
     }
 
-    fn identify(&self, path: PathBuf, stamp: FileStamp) {
+    fn identify(&mut self, path: PathBuf, stamp: FileStamp) {
         self.progress.one(&self.progress.planned);
-        self.progress.now_at(clean_path(&path));
-        // The receivers end only when the scan is over.
-        let _ = self.to_identify.send((path, stamp));
+        self.batch.files.push((path, stamp));
+        let since = *self.batch.since.get_or_insert_with(Instant::now);
+        if self.batch.files.len() >= BATCH || since.elapsed() >= BATCH_TIME {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.files.sort_by_key(|(_, stamp)| {
+            (std::cmp::Reverse(stamp.mtime_ns.max(stamp.ctime_ns) / 1_000_000_000), stamp.size)
+        });
+        for (path, stamp) in batch.files {
+            if (self.stopped)() {
+                return;
+            }
+            self.progress.now_at(clean_path(&path));
+            // The receivers end only when the scan is over.
+            let _ = self.to_identify.send((path, stamp));
+        }
     }
 
     fn tell(&self, event: Event) {
@@ -135,14 +166,17 @@ impl<S: Fn() -> bool> Planner<'_, S> {
     }
 
     /// Files that were changed just now: once they have kept still they are heard, else they stay pending.
-    fn wait_for(&self, young: Vec<(PathBuf, FileStamp)>) {
+    fn wait_for(&mut self, young: Vec<(PathBuf, FileStamp)>) {
         let step = Duration::from_millis(50);
         for (path, stamp) in young {
             while self.is_young(stamp) && !(self.stopped)() {
                 std::thread::sleep(step);
             }
             match FileStamp::read(&path) {
-                Ok(now) if now == stamp => self.identify(path, stamp),
+                Ok(now) if now == stamp => {
+                    self.identify(path, stamp);
+                    self.flush();
+                }
                 Ok(_) => self.tell(Event::Changing(path)),
                 Err(_) => {}
             }

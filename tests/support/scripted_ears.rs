@@ -3,7 +3,7 @@
 //! What they hear in a file stands in its name: `jazz6-blues2.wav` is six chunks of jazz and two of blues
 //! (a word that is no genre of the card counts as unsure). Other words in the name make trouble: `die` ends the
 //! process, `stall` never answers, `garbage` breaks the protocol, `refuse` fails politely, `slow` takes a
-//! moment. A name without any of these is four chunks of rock.
+//! moment. `DEEPCUTS_SCRIPT_LOG` names a file that gets a line for each file they listen to. A name without any of these is four chunks of rock.
 
 use std::{
     io::{BufRead, Write},
@@ -36,6 +36,11 @@ fn main() {
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let Ok(Request::Listen { id, path }) = serde_json::from_str(&line) else { continue };
         say(&Answer::Begun { id });
+        if let Some(log) = std::env::var_os("DEEPCUTS_SCRIPT_LOG") {
+            let line = format!("{}\n", path.0.display());
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(log);
+            let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+        }
         listen(id, &path.0, &card);
     }
 }

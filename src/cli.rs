@@ -68,6 +68,16 @@ pub enum Command {
     Backup(BackupArgs),
     /// Take the library back from a backup; what is there now is kept aside
     Restore(RestoreArgs),
+    /// Write what was heard into the files' genre tags
+    #[command(after_help = TAG_EXAMPLES)]
+    Tag(TagArgs),
+    /// Take tag writes back
+    #[command(
+        after_help = "Examples:\n  deepcuts undo                 the last run\n  deepcuts undo --since 2d\n  deepcuts undo --dry-run ~/Music/Album"
+    )]
+    Undo(UndoArgs),
+    /// What was written into files, and taken back
+    History(HistoryArgs),
     /// Check the installation: versions, device, model, codecs, paths, counts
     Doctor(DoctorArgs),
     /// Print the completions of a shell
@@ -183,6 +193,93 @@ pub struct RestoreArgs {
 /// `doctor`
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+}
+
+const TAG_EXAMPLES: &str = "\
+Examples:
+  deepcuts tag --dry-run                 what would be written, file by file
+  deepcuts tag                           write it; the first time it shows what and asks
+  deepcuts tag ~/Music/Album             only these files
+  deepcuts tag --policy merge --yes      beside the genres that are there
+  deepcuts undo                          and back, byte for byte
+
+Only the genre changes: audio and every other tag are compared before a file is replaced.";
+
+/// `tag`
+#[derive(Debug, Args)]
+pub struct TagArgs {
+    /// Which tracks: files and folders, or a search [default: all]
+    pub query: Vec<String>,
+    /// Show what would be written, and write nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// When a genre is written [default: that of the settings]
+    #[arg(long, value_enum)]
+    pub policy: Option<PolicyName>,
+    /// Write nothing if more than this would have to be written anew, such as 500M or 2G
+    #[arg(long, value_name = "SIZE")]
+    pub max_bytes: Option<String>,
+    /// Keep no way back for these writes
+    #[arg(long)]
+    pub no_undo: bool,
+    /// Also write files that have several hard links; the other links keep the old content
+    #[arg(long)]
+    pub hard_links: bool,
+    /// Keep the files' modification times; servers and backups then may not notice
+    #[arg(long)]
+    pub keep_mtime: bool,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+}
+
+/// When a genre is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PolicyName {
+    /// Only where the file has no genre of its own
+    Fill,
+    /// Beside what is there
+    Merge,
+    /// In place of what is there
+    Replace,
+}
+
+/// `undo`
+#[derive(Debug, Args)]
+pub struct UndoArgs {
+    /// Which tracks: files and folders, or a search [default: those of the last run]
+    pub query: Vec<String>,
+    /// What this run wrote; `deepcuts history` has the numbers
+    #[arg(long, value_name = "ID", conflicts_with_all = ["since", "query"])]
+    pub run: Option<i64>,
+    /// What was written within this time, such as 2d, 12h or 30m
+    #[arg(long, value_name = "TIME", conflicts_with = "query")]
+    pub since: Option<String>,
+    /// Show what would be taken back, and write nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Also write files that have several hard links
+    #[arg(long)]
+    pub hard_links: bool,
+    /// Keep the files' modification times
+    #[arg(long)]
+    pub keep_mtime: bool,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+}
+
+/// `history`
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// The files of one run
+    pub run: Option<i64>,
     /// How it is written
     #[arg(long, value_enum, default_value_t)]
     pub format: Form,

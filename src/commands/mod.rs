@@ -3,10 +3,14 @@
 
 mod correct;
 mod doctor;
+mod history;
 mod manual;
 mod scan;
+mod select;
 mod show;
 mod status;
+mod tag;
+mod undo;
 mod upkeep;
 mod watch;
 
@@ -109,6 +113,9 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Some(Command::Prune(args)) => upkeep::prune(&desk, &args),
         Some(Command::Backup(args)) => upkeep::backup(&desk, &args),
         Some(Command::Restore(args)) => upkeep::restore(&desk, &args),
+        Some(Command::Tag(args)) => tag::run(&desk, &args),
+        Some(Command::Undo(args)) => undo::run(&desk, &args),
+        Some(Command::History(args)) => history::run(&desk, &args),
         Some(Command::Doctor(args)) => doctor::run(&desk, &args),
         Some(Command::Completions { .. } | Command::Man) => Ok(Outcome::Good),
         None => anyhow::bail!("the terminal UI is not here yet; see `deepcuts --help`"),
@@ -134,4 +141,19 @@ pub fn library_path(path: &std::path::Path) -> anyhow::Result<PathBuf> {
 #[must_use]
 pub fn colours() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::io::stdout().is_terminal()
+}
+
+/// `object` with a path in front: as text, and as bytes where it is not UTF-8.
+fn with_path(path: &std::path::Path, object: serde_json::Value) -> serde_json::Value {
+    let mut with = serde_json::Map::new();
+    with.insert("path".to_owned(), path.to_string_lossy().into());
+    if path.to_str().is_none()
+        && let Ok(bytes) = serde_json::to_value(deepcuts_protocol::Base64(crate::track::path_bytes(path).to_vec()))
+    {
+        with.insert("path_bytes".to_owned(), bytes);
+    }
+    if let serde_json::Value::Object(object) = object {
+        with.extend(object);
+    }
+    with.into()
 }

@@ -242,7 +242,7 @@ pub(crate) fn mp4(moov_first: bool, genres: &[(&str, usize)], free: usize) -> Ve
             let data = atom(b"data", &[&[0, 0, 0, 1, 0, 0, 0, 0][..], genre.as_bytes()].concat());
             items.push(atom(b"\xa9gen", &data.repeat(*n)));
         }
-        items.push(atom(b"xyzw", b"an atom that nobody knows"));
+        items.push(text_atom(b"xyzw", "an atom that nobody knows"));
         let mut meta = vec![0, 0, 0, 0];
         meta.extend_from_slice(&atom(b"hdlr", b"\0\0\0\0\0\0\0\0mdirappl\0\0\0\0\0\0\0\0\0"));
         meta.extend_from_slice(&atom(b"ilst", &items.concat()));

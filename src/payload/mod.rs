@@ -139,6 +139,24 @@ pub fn identify(file: &File) -> Result<Payload, PayloadError> {
     identify_source(&Source::new(file)?)
 }
 
+/// What is odd about a file of this container, found without reading its audio where that is possible (an Ogg
+/// file has to be read).
+///
+/// # Errors
+/// As [`audio_id`].
+pub fn faults(source: &Source<'_>, format: Format) -> Result<Vec<Fault>, PayloadError> {
+    match format {
+        Format::Mp3 | Format::Aac | Format::Ape | Format::WavPack | Format::Musepack => {
+            flanks::find(source).map(|flanks| flanks.faults)
+        }
+        Format::Flac => flac::layout(source).map(|layout| layout.faults),
+        Format::Wav | Format::Aiff => chunks::form(source).map(|form| form.faults),
+        Format::Mp4 => mp4::top(source)
+            .map(|top| if mp4::find(&top, b"moof").is_some() { vec![Fault::Fragmented] } else { Vec::new() }),
+        _ => identify_source(source).map(|payload| payload.faults),
+    }
+}
+
 /// As [`identify`], from anything that can be read at a position.
 ///
 /// # Errors

@@ -111,7 +111,7 @@ fn sound_tracks(source: &Source<'_>, moov: &Atom) -> Result<Vec<Sound>, PayloadE
 
 /// A table of `width`-byte big-endian numbers behind `skip` bytes of `atom`, of which the last four count them.
 fn table(source: &Source<'_>, atom: &Atom, skip: u64, width: u64) -> Result<Vec<u8>, PayloadError> {
-    let [count @ ..] = source.array::<4>(atom.body.start + skip - 4, "MP4 sample table")?;
+    let count = source.array::<4>(atom.body.start + skip - 4, "MP4 sample table")?;
     let size = u64::from(u32::from_be_bytes(count)).saturating_mul(width);
     if atom.body.start.saturating_add(skip).saturating_add(size) > atom.body.end {
         return Err(PayloadError::malformed("MP4 sample table", atom.at));

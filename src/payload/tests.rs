@@ -96,7 +96,7 @@ fn declared_sizes_are_checked_against_the_file() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn mutations_never_panic(which in 0..fx::one_of_each().len(), edits in prop::collection::vec((any::<u16>(), any::<u8>()), 1..12), cut in any::<u16>()) {

@@ -95,7 +95,7 @@ pub(super) fn json(list: &[String]) -> String {
     serde_json::to_string(list).unwrap_or_else(|_| "[]".to_owned())
 }
 
-fn path_at(row: &Row<'_>, i: usize) -> rusqlite::Result<PathBuf> {
+pub(super) fn path_at(row: &Row<'_>, i: usize) -> rusqlite::Result<PathBuf> {
     Ok(path_from_bytes(row.get_ref(i)?.as_blob()?).to_path_buf())
 }
 

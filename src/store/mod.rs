@@ -10,6 +10,7 @@ mod changes;
 mod corrections;
 mod failures;
 mod files;
+mod journal;
 mod mix;
 mod models;
 mod open;
@@ -28,6 +29,7 @@ pub use analyses::Analysis;
 pub use corrections::{Correction, NewCorrection, Span};
 pub use failures::Failure;
 pub use files::{FileRow, Known, KnownState, NewFile};
+pub use journal::{Finished, NewWrite, RunRow, WriteRow, WriteState};
 pub use models::ModelRow;
 pub use stats::Stats;
 

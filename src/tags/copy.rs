@@ -144,11 +144,6 @@ impl Copy {
         sync(&self.file).map_err(|error| what(error, "the copy could not be made durable"))
     }
 
-    /// Leave the copy where it is.
-    pub(super) fn disarm(&mut self) {
-        self.armed = false;
-    }
-
     /// Remove the copy, after a swap: it holds the old content then.
     fn remove(&mut self) -> io::Result<()> {
         self.armed = false;
@@ -290,26 +285,30 @@ pub(super) fn swap(original: &Original, mut copy: Copy, old_hash: [u8; 32]) -> R
     if is_open_for_writing(&original.file) {
         return Err(Refusal::new("another program has it open to write"));
     }
+    // The moment the names are exchanged, the copy's name is that of irreplaceable content: nothing may remove it
+    // by itself any more.
+    copy.armed = false;
     let exchanged = match exchange(&copy.path, &original.path) {
         Ok(()) => true,
         Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP) => false,
-        Err(error) => return Err(what(error.into(), "it could not be replaced")),
+        Err(error) => {
+            copy.armed = true;
+            return Err(what(error.into(), "it could not be replaced"));
+        }
     };
     if exchanged {
         if !came_out(original, &copy.path, old_hash) {
-            if let Err(error) = exchange(&copy.path, &original.path) {
-                // The newer content is in the copy's place: it must not be removed, the next start resolves it.
-                copy.disarm();
-                return Err(what(error.into(), "it changed while it was being written, and could not be put back"));
-            }
+            // If this fails, the newer content stays in the copy's place, and the next start resolves it.
+            exchange(&copy.path, &original.path).map_err(|error| {
+                what(error.into(), "it changed while it was being written, and could not be put back yet")
+            })?;
+            copy.armed = true;
             let _ = sync_folder(&original.path);
             return Err(Refusal::new(CHANGED));
         }
-        // From here on the copy's name is the old content's.
-        copy.disarm();
-    } else {
-        std::fs::rename(&copy.path, &original.path).map_err(|error| what(error, "it could not be replaced"))?;
-        copy.disarm();
+    } else if let Err(error) = std::fs::rename(&copy.path, &original.path) {
+        copy.armed = true;
+        return Err(what(error, "it could not be replaced"));
     }
     if let Err(error) = sync_folder(&original.path) {
         if exchanged && exchange(&copy.path, &original.path).is_ok() {

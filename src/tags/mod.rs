@@ -9,16 +9,26 @@
 //! edits in place. Only the bytes of the genre, and the sizes and offsets around it, ever change. This room
 //! knows no terminal and no SQL.
 
-// mod copy;
+mod copy;
 pub mod edit;
 mod encode;
 mod guard;
 pub mod plan;
-// mod proof;
+mod proof;
 mod read;
+mod recover;
+mod run;
 pub mod splice;
+#[cfg(test)]
+mod tests;
+mod undo;
+mod write;
 
 pub use read::{TagError, read, read_joined};
+pub use recover::{Recovered, recover};
+pub use run::{Item, Outlook, Report, Writer, preview};
+pub use undo::{Back, Undo, Way, undo, ways_back};
+pub use write::{Options, WriteError};
 
 /// Why a file is not written: what it is or holds, as the end of the sentence "refused: ...".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

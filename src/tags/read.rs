@@ -261,12 +261,8 @@ impl Concrete {
             });
         }
         if let Some(tag) = &mut self.vorbis {
-            let mut ours: Vec<String> =
-                tag.items().map(|(key, _)| key.to_owned()).filter(|key| wanted.owns(key, "GENRE")).collect();
-            ours.dedup();
-            for key in ours {
-                let _ = tag.remove(&key).count();
-            }
+            let kept: Vec<_> = tag.take_items().filter(|(key, _)| !wanted.owns(key, "GENRE")).collect();
+            kept.into_iter().for_each(|(key, value)| tag.push(key, value));
         }
         if let Some(tag) = &mut self.ilst {
             tag.retain(|atom| match atom.ident() {
@@ -286,5 +282,17 @@ impl Concrete {
             tag.genre = None;
         }
         self
+    }
+
+    /// Whether two readings agree.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        fn tags<T: PartialEq + Default + Clone>(a: &Option<T>, b: &Option<T>) -> bool {
+            a == b || a.clone().unwrap_or_default() == b.clone().unwrap_or_default()
+        }
+        tags(&self.id3v2, &other.id3v2)
+            && tags(&self.vorbis, &other.vorbis)
+            && tags(&self.ilst, &other.ilst)
+            && tags(&self.ape, &other.ape)
+            && tags(&self.info, &other.info)
     }
 }

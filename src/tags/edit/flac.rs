@@ -28,6 +28,7 @@ fn comments(layout: &Layout) -> Result<Option<&Block>, Refusal> {
 pub(super) fn edit(source: &Source<'_>, wanted: &Wanted) -> Result<Edit, Refusal> {
     let layout = layout(source)?;
     let mut splices = Vec::new();
+    let mut lifted = Vec::new();
     let (delta, behind) = match comments(&layout)? {
         Some(block) => {
             let size = block.body.end - block.body.start;
@@ -45,6 +46,7 @@ pub(super) fn edit(source: &Source<'_>, wanted: &Wanted) -> Result<Edit, Refusal
         None => {
             let info = layout.blocks.first().ok_or_else(|| Refusal::new("it has no STREAMINFO"))?;
             let body = vorbis::create(wanted)?;
+            lifted.extend(["vendor", "behind comments"].map(str::to_owned));
             let head = [VORBIS_COMMENT | if info.last { 0x80 } else { 0 }];
             let block = [&head[..], &size_field(body.len() as u64)?, &body].concat();
             let delta = block.len() as i64;
@@ -58,7 +60,7 @@ pub(super) fn edit(source: &Source<'_>, wanted: &Wanted) -> Result<Edit, Refusal
     if delta != 0 {
         make_room(&layout, behind, delta, &mut splices)?;
     }
-    Ok(Edit { splices, ..Edit::default() })
+    Ok(Edit { splices, lifted, ..Edit::default() })
 }
 
 /// Take `delta` bytes from padding (or give them back), so that the frames do not move; else let them.

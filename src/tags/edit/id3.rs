@@ -99,12 +99,10 @@ fn text(bytes: &[u8], encoding: u8) -> String {
     }
 }
 
-fn walk(
-    bytes: &[u8],
-    from: usize,
-    major: u8,
-    plain_sizes: bool,
-) -> Result<(Vec<(String, Range<usize>)>, usize), Refusal> {
+/// Frames by name and place, and where the last ends.
+type Walked = (Vec<(String, Range<usize>)>, usize);
+
+fn walk(bytes: &[u8], from: usize, major: u8, plain_sizes: bool) -> Result<Walked, Refusal> {
     let header = if major == 2 { 6 } else { 10 };
     let mut frames = Vec::new();
     let mut at = from;

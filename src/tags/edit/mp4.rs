@@ -290,7 +290,8 @@ fn leaves(
             continue;
         }
         let moves = !in_list && matches!(&atom.id, b"free" | b"stco" | b"co64");
-        if !moves && !(in_list && is_ours(source, &atom, wanted)?) {
+        let ours = in_list && is_ours(source, &atom, wanted)?;
+        if !moves && !ours {
             items.push(Item::of(source, path, atom.body.clone())?);
         }
     }

@@ -25,4 +25,5 @@ pub mod store;
 pub mod tags;
 pub mod text;
 pub mod track;
+pub mod tui;
 pub mod watch;

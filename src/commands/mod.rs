@@ -10,6 +10,7 @@ mod select;
 mod show;
 mod status;
 mod tag;
+mod tui;
 mod undo;
 mod upkeep;
 mod watch;
@@ -118,7 +119,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Some(Command::History(args)) => history::run(&desk, &args),
         Some(Command::Doctor(args)) => doctor::run(&desk, &args),
         Some(Command::Completions { .. } | Command::Man) => Ok(Outcome::Good),
-        None => anyhow::bail!("the terminal UI is not here yet; see `deepcuts --help`"),
+        None => tui::run(&desk),
     }
 }
 

@@ -11,6 +11,7 @@ mod corrections;
 mod failures;
 mod files;
 mod journal;
+mod live;
 mod mix;
 mod models;
 mod open;
@@ -30,6 +31,7 @@ pub use corrections::{Correction, NewCorrection, Span};
 pub use failures::Failure;
 pub use files::{FileRow, Known, KnownState, NewFile};
 pub use journal::{Finished, NewWrite, RunRow, WriteRow, WriteState};
+pub use live::Changed;
 pub use models::ModelRow;
 pub use stats::Stats;
 

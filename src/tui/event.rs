@@ -1,0 +1,180 @@
+//! All traffic of the UI: what comes in, what is asked of the workers, what they answer.
+
+use std::{path::PathBuf, sync::Arc};
+
+use ratatui::crossterm::event::{KeyEvent, MouseEvent};
+
+use super::{
+    data::{Counts, Detail, FailureRow, Job, Spec, View},
+    theme::Genres,
+};
+use crate::store::{ModelRow, NewCorrection};
+
+/// What comes in.
+#[derive(Debug)]
+pub enum Event {
+    /// A key.
+    Key(KeyEvent),
+    /// The mouse.
+    Mouse(MouseEvent),
+    /// Text that was pasted.
+    Paste(String),
+    /// The terminal has another size.
+    Resize,
+    /// The system wants the program to end.
+    End,
+    /// A worker has an answer.
+    Done(Done),
+}
+
+/// Which list a view is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// The library.
+    Library,
+    /// The search.
+    Search,
+}
+
+/// What the UI wants done.
+#[derive(Debug)]
+pub enum Effect {
+    /// End.
+    Quit,
+    /// Go back to the shell until it calls again.
+    Suspend,
+    /// Clear the terminal and draw everything.
+    Redraw,
+    /// Put text on the clipboard of the terminal.
+    Copy(String),
+    /// Say something in the status line.
+    Say(Said),
+    /// Work for the workers.
+    Ask(Ask),
+}
+
+/// What the workers are asked for.
+#[derive(Debug)]
+pub enum Ask {
+    /// The rows of a list. The latest of each slot wins.
+    View(Slot, Spec),
+    /// What a word at the end of a query could become.
+    Complete(String),
+    /// All about a file's track. The latest wins.
+    Detail(i64),
+    /// Files that could not be heard.
+    Failures,
+    /// The models known.
+    Models,
+    /// Keep what the user said.
+    Correct(Vec<NewCorrection>),
+    /// Take back an act.
+    UndoCorrection(i64),
+    /// Open a file in the player.
+    Play(PathBuf),
+    /// Keep a small list of the user's (kept searches, history) under a name.
+    Keep(&'static str, String),
+    /// Scan folders, or the whole library when none is named.
+    Scan {
+        /// The folders.
+        roots: Vec<PathBuf>,
+        /// Try again what failed.
+        retry_failed: bool,
+    },
+    /// Scan the library and stay with it.
+    Stay,
+    /// Stop the job to go on later.
+    Pause,
+    /// Stop the job.
+    Stop,
+    /// Write a playlist of these files.
+    Export(PathBuf, Vec<PathBuf>),
+}
+
+/// What the workers answer.
+#[derive(Debug)]
+pub enum Done {
+    /// The rows of a list.
+    View(Slot, Box<View>),
+    /// What the word could become: the queries as they would read.
+    Completions(String, Vec<String>),
+    /// All about a track.
+    Detail(Box<Detail>),
+    /// How much there is.
+    Counts(Counts),
+    /// The genres of the library.
+    Genres(Arc<Genres>),
+    /// Files that could not be heard.
+    Failures(Vec<FailureRow>),
+    /// The models known.
+    Models(Vec<ModelRow>),
+    /// How the job stands.
+    Job(Job),
+    /// The searches made before, and those that the user keeps.
+    Searches {
+        /// Latest last.
+        history: Vec<String>,
+        /// Kept.
+        kept: Vec<String>,
+    },
+    /// A correction is kept.
+    Corrected {
+        /// The act, for undo.
+        batch: i64,
+        /// Tracks.
+        tracks: usize,
+    },
+    /// A correction is taken back.
+    Uncorrected {
+        /// Tracks.
+        tracks: usize,
+    },
+    /// Rows changed: what is shown of single tracks should be asked for again.
+    Changed,
+    /// Something to say.
+    Said(Said),
+}
+
+/// A message for the status line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// How it should look.
+    pub tone: Tone,
+    /// The text, clean.
+    pub text: String,
+}
+
+/// How a message looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// It went well.
+    Good,
+    /// Something to know.
+    Note,
+    /// It went wrong.
+    Bad,
+}
+
+impl Said {
+    /// It went well.
+    #[must_use]
+    pub fn good(text: impl AsRef<str>) -> Self {
+        Self::new(Tone::Good, text.as_ref())
+    }
+
+    /// Something to know.
+    #[must_use]
+    pub fn note(text: impl AsRef<str>) -> Self {
+        Self::new(Tone::Note, text.as_ref())
+    }
+
+    /// It went wrong.
+    #[must_use]
+    pub fn bad(text: impl AsRef<str>) -> Self {
+        Self::new(Tone::Bad, text.as_ref())
+    }
+
+    fn new(tone: Tone, text: &str) -> Self {
+        Self { tone, text: crate::text::clean(text).into_owned() }
+    }
+}

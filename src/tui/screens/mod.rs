@@ -1,0 +1,33 @@
+//! The screens: a file each, with its own state, keys and looks. They ask for work by returning effects and do
+//! none themselves.
+
+pub mod command;
+pub mod editor;
+pub mod help;
+pub mod jobs;
+pub mod library;
+pub mod models;
+pub mod search;
+pub mod settings;
+pub mod track;
+pub mod tracks;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    data::{Counts, Row},
+    theme::{Genres, Theme},
+};
+
+/// What all screens see.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The look.
+    pub theme: Theme,
+    /// The genres and their looks.
+    pub genres: Arc<Genres>,
+    /// How much there is.
+    pub counts: Counts,
+    /// The marked files.
+    pub marks: BTreeMap<i64, Arc<Row>>,
+}

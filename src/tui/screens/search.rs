@@ -1,0 +1,336 @@
+//! The search: a prompt, what it means and how much it finds while it is typed, the hits; before anything is
+//! typed, the searches that were kept and those made before.
+
+use ratatui::{
+    Frame,
+    crossterm::event::{KeyCode, KeyEvent, KeyModifiers},
+    layout::Rect,
+    style::Style,
+};
+
+use super::{
+    Shared,
+    tracks::{Did, Tracks},
+};
+use crate::tui::{
+    data::{Sort, Spec, View, thousands},
+    event::{Ask, Effect, Said, Slot},
+    keys::Action,
+    widgets::{
+        list::Cursor,
+        prompt::Prompt,
+        text::{self, wrap},
+        window,
+    },
+};
+
+/// Searches that are remembered.
+const HISTORY: usize = 100;
+
+/// The search's state.
+#[derive(Debug, Default)]
+pub struct Search {
+    /// The hits.
+    pub tracks: Tracks,
+    prompt: Prompt,
+    editing: bool,
+    sort: Option<(Sort, bool)>,
+    /// Searches made before, latest last.
+    pub history: Vec<String>,
+    /// Searches that the user keeps.
+    pub kept: Vec<String>,
+    back: Option<usize>,
+    list: Cursor,
+    completions: Vec<String>,
+    completing: Option<(String, usize)>,
+}
+
+impl Search {
+    /// Whether keys are typed into the prompt.
+    #[must_use]
+    pub const fn editing(&self) -> bool {
+        self.editing
+    }
+
+    /// The text of the search.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        self.prompt.text()
+    }
+
+    /// Begin to type.
+    pub fn edit(&mut self) {
+        self.editing = true;
+        self.back = None;
+    }
+
+    /// Search for `query`.
+    pub fn ask_for(&mut self, query: &str) -> Vec<Effect> {
+        self.prompt = Prompt::new(query);
+        self.editing = false;
+        self.remember();
+        vec![self.ask()]
+    }
+
+    /// Ask for the hits.
+    #[must_use]
+    pub fn ask(&self) -> Effect {
+        let (sort, reversed) = self.sort.unwrap_or((Sort::Closeness, false));
+        let spec = Spec { query: self.prompt.text().trim().to_owned(), sort, reversed, ..Spec::default() };
+        Effect::Ask(Ask::View(Slot::Search, spec))
+    }
+
+    /// Hits have come: only those of what is typed now are shown.
+    pub fn show(&mut self, view: Box<View>) {
+        if view.spec.query == self.prompt.text().trim() {
+            self.tracks.show(view);
+        }
+    }
+
+    /// What the last word could become.
+    pub fn complete(&mut self, of: &str, completions: Vec<String>) -> Vec<Effect> {
+        if of != self.prompt.text() || completions.is_empty() {
+            return Vec::new();
+        }
+        self.completing = Some((of.to_owned(), 0));
+        self.prompt = Prompt::new(&completions[0]);
+        self.completions = completions;
+        vec![self.ask()]
+    }
+
+    fn remember(&mut self) {
+        let query = self.prompt.text().trim().to_owned();
+        if !query.is_empty() {
+            self.history.retain(|old| *old != query);
+            self.history.push(query);
+            let over = self.history.len().saturating_sub(HISTORY);
+            self.history.drain(..over);
+        }
+    }
+
+    /// The lists before anything is typed: the kept searches, then the history, latest first.
+    fn offers(&self) -> Vec<(bool, &String)> {
+        let kept = self.kept.iter().map(|q| (true, q));
+        kept.chain(self.history.iter().rev().filter(|q| !self.kept.contains(q)).map(|q| (false, q))).collect()
+    }
+
+    /// A key while the prompt has the keys.
+    pub fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Enter => {
+                self.editing = false;
+                self.remember();
+                return vec![Effect::Ask(Ask::Keep("search_history", json(&self.history)))];
+            }
+            KeyCode::Esc => self.editing = false,
+            KeyCode::Char('c') if control => self.editing = false,
+            KeyCode::Tab | KeyCode::BackTab => return self.tab(key.code == KeyCode::BackTab),
+            KeyCode::Up | KeyCode::Down => return self.recall(key.code == KeyCode::Up),
+            _ => {
+                if self.prompt.key(key) == Some(true) {
+                    self.back = None;
+                    self.completing = None;
+                    return vec![self.ask()];
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    fn tab(&mut self, backwards: bool) -> Vec<Effect> {
+        let Some((_, at)) = &mut self.completing else {
+            return vec![Effect::Ask(Ask::Complete(self.prompt.text().to_owned()))];
+        };
+        let n = self.completions.len();
+        *at = (*at + if backwards { n - 1 } else { 1 }) % n;
+        self.prompt = Prompt::new(&self.completions[*at]);
+        vec![self.ask()]
+    }
+
+    fn recall(&mut self, older: bool) -> Vec<Effect> {
+        let n = self.history.len();
+        let next = match (self.back, older) {
+            (None, true) => n.checked_sub(1),
+            (Some(at), true) => Some(at.saturating_sub(1)),
+            (Some(at), false) if at + 1 < n => Some(at + 1),
+            _ => None,
+        };
+        if next == self.back {
+            return Vec::new();
+        }
+        self.back = next;
+        self.prompt = Prompt::new(next.and_then(|at| self.history.get(at)).map_or("", |q| q));
+        vec![self.ask()]
+    }
+
+    /// Text that was pasted.
+    pub fn paste(&mut self, text: &str) -> Vec<Effect> {
+        self.prompt.paste(text);
+        vec![self.ask()]
+    }
+
+    /// A key of the list.
+    pub fn act(&mut self, action: Action, shared: &mut Shared) -> Option<Vec<Effect>> {
+        let query = self.prompt.text().trim().to_owned();
+        match action {
+            Action::SaveSearch => {
+                if query.is_empty() {
+                    return Some(vec![Effect::Say(Said::note("there is no search to keep"))]);
+                }
+                if !self.kept.contains(&query) {
+                    self.kept.push(query.clone());
+                    self.kept.sort();
+                }
+                let said = Effect::Say(Said::good(format!("kept: {query}")));
+                return Some(vec![said, Effect::Ask(Ask::Keep("kept_searches", json(&self.kept)))]);
+            }
+            Action::Sort => {
+                let now = self.sort.map_or(Sort::Closeness, |(sort, _)| sort);
+                self.sort = Some((Tracks::next_sort(now, true), false));
+                return Some(vec![self.ask()]);
+            }
+            Action::Reverse => {
+                let (sort, reversed) = self.sort.unwrap_or((Sort::Closeness, false));
+                self.sort = Some((sort, !reversed));
+                return Some(vec![self.ask()]);
+            }
+            Action::Left => {
+                self.edit();
+                return Some(Vec::new());
+            }
+            _ => {}
+        }
+        if query.is_empty() && !self.offers().is_empty() {
+            let len = self.offers().len();
+            match action {
+                Action::Down => self.list.step(1, len),
+                Action::Up => self.list.step(-1, len),
+                Action::Top => self.list.go(0, len),
+                Action::Bottom => self.list.go(usize::MAX, len),
+                Action::Open | Action::Right => {
+                    let query = self.offers().get(self.list.at).map(|(_, q)| (*q).clone()).unwrap_or_default();
+                    return Some(self.ask_for(&query));
+                }
+                Action::DeleteSearch => {
+                    let Some((kept, query)) = self.offers().get(self.list.at).map(|(k, q)| (*k, (*q).clone())) else {
+                        return Some(Vec::new());
+                    };
+                    if kept {
+                        self.kept.retain(|q| *q != query);
+                        return Some(vec![Effect::Ask(Ask::Keep("kept_searches", json(&self.kept)))]);
+                    }
+                    self.history.retain(|q| *q != query);
+                    return Some(vec![Effect::Ask(Ask::Keep("search_history", json(&self.history)))]);
+                }
+                Action::Back => return None,
+                _ => return None,
+            }
+            return Some(Vec::new());
+        }
+        if action == Action::Back && shared.marks.is_empty() && !query.is_empty() {
+            self.prompt = Prompt::default();
+            return Some(vec![self.ask()]);
+        }
+        match self.tracks.act(action, shared) {
+            Did::Handled => Some(Vec::new()),
+            Did::Nothing => None,
+        }
+    }
+
+    /// Draw it.
+    pub fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, shared: &Shared) {
+        let theme = shared.theme;
+        let field = Rect { height: 1, ..area };
+        let sign = if self.editing { theme.accent() } else { theme.dim() };
+        frame.buffer_mut().set_string(field.x, field.y, "/ ", sign);
+        let inner = Rect { x: field.x + 2, width: field.width.saturating_sub(2), ..field };
+        if self.prompt.text().is_empty() && !self.editing {
+            frame.buffer_mut().set_stringn(
+                inner.x,
+                inner.y,
+                "mostly jazz with some blues, artist:coltrane, starts with classical, ...",
+                usize::from(inner.width),
+                theme.dim(),
+            );
+        }
+        self.prompt.draw(frame, inner, theme.text(), self.editing);
+        let y = self.draw_answer(frame, Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }, shared);
+        let rest = Rect { y, height: area.bottom().saturating_sub(y), ..area };
+        if self.prompt.text().trim().is_empty() {
+            self.draw_offers(frame, rest, shared);
+            return;
+        }
+        let count = self.tracks.len();
+        let noun = if count == 1 { "hit" } else { "hits" };
+        let note = format!("{} {noun} · {}", thousands(count), self.tracks.order_note());
+        window::heading(frame, rest, "Tracks", &note, !self.editing, theme);
+        let rows = Rect { y: rest.y + 1, height: rest.height.saturating_sub(1), ..rest };
+        self.tracks.draw(frame, rows, shared, !self.editing, &["nothing found"]);
+    }
+
+    /// Draw what the search means under the prompt; returns the line after it.
+    fn draw_answer(&self, frame: &mut Frame<'_>, area: Rect, shared: &Shared) -> u16 {
+        let theme = shared.theme;
+        let width = usize::from(area.width).saturating_sub(2);
+        let mut lines: Vec<(String, Style)> = Vec::new();
+        if let Some(answer) = self.tracks.view.as_ref().and_then(|view| view.answer.as_ref()) {
+            if let Some((message, from, to)) = &answer.error {
+                let before: String = self.prompt.text().get(..*from).unwrap_or_default().into();
+                let at: String = self.prompt.text().get(*from..*to).unwrap_or_default().into();
+                let caret = " ".repeat(text::width(&before)) + &"^".repeat(text::width(&at).max(1));
+                lines.push((text::cut(&caret, width), theme.bad()));
+                lines.extend(wrap(message, width).into_iter().map(|l| (l, theme.bad())));
+            } else if !self.prompt.text().trim().is_empty() {
+                lines.extend(wrap(&answer.meaning, width).into_iter().take(3).map(|l| (l, theme.good())));
+                for note in answer.notes.iter().take(4) {
+                    lines.extend(wrap(note, width).into_iter().take(2).map(|l| (l, theme.warn())));
+                }
+            }
+        }
+        let room = usize::from(area.height / 3).max(1);
+        for (i, (line, style)) in lines.iter().take(room).enumerate() {
+            frame.buffer_mut().set_stringn(area.x + 2, area.y + i as u16, line, width, *style);
+        }
+        area.y + lines.len().min(room) as u16 + 1
+    }
+
+    fn draw_offers(&mut self, frame: &mut Frame<'_>, area: Rect, shared: &Shared) {
+        let theme = shared.theme;
+        window::heading(frame, area, "Searches", "Enter searches, + keeps, - forgets", !self.editing, theme);
+        let area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+        let offers: Vec<(bool, String)> = self.offers().into_iter().map(|(k, q)| (k, q.clone())).collect();
+        if offers.is_empty() {
+            let examples = [
+                ("mostly jazz with some blues", "what a track is made of, in words"),
+                ("pure classical, length:..3:00", "pure, mostly, half, some, a bit of, no"),
+                ("more rock than metal", "one genre against another"),
+                ("starts with jazz", "where in the track"),
+                ("artist:\"nina simone\" year:1960..1970", "what the tags say"),
+                ("unsure > 50%", "what the model could not name"),
+            ];
+            for (i, (query, why)) in examples.iter().enumerate() {
+                let y = i as u16;
+                let pieces = vec![(text::left(query, 40), theme.text()), ((*why).to_owned(), theme.dim())];
+                window::line(frame, Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area }, y, pieces);
+            }
+            return;
+        }
+        let visible = self.list.window(offers.len(), usize::from(area.height));
+        for (i, index) in visible.enumerate() {
+            let (kept, query) = &offers[index];
+            let line = Rect { y: area.y + i as u16, height: 1, ..area };
+            let buffer = frame.buffer_mut();
+            if index == self.list.at {
+                buffer.set_style(line, theme.selected(!self.editing));
+            }
+            buffer.set_string(line.x, line.y, if *kept { "★ " } else { "  " }, theme.accent());
+            let shown = text::cut(query, usize::from(area.width).saturating_sub(2));
+            buffer.set_string(line.x + 2, line.y, shown, if *kept { theme.text() } else { theme.soft() });
+        }
+    }
+}
+
+fn json(list: &[String]) -> String {
+    serde_json::to_string(list).unwrap_or_else(|_| "[]".to_owned())
+}

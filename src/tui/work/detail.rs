@@ -1,0 +1,115 @@
+//! The detail worker: all about one track, the models, the failures.
+
+use std::sync::Arc;
+
+use deepcuts_protocol::UNSURE;
+
+use super::{Context, Mailbox, Out, mailbox::Mail};
+use crate::{
+    genre::Genre,
+    store::{Store, StoreError},
+    text::clean,
+    track::{Mix, Source},
+    tui::{
+        data::{Detail, DetailFile, FailureRow, Row, Timeline},
+        event::{Ask, Done},
+    },
+};
+
+/// Similar tracks that the track view has room for.
+#[allow(dead_code)]
+const SIMILAR: usize = 8;
+
+/// Run until the mailbox is closed.
+pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context) {
+    let store = match Store::open_reader(&context.paths.database) {
+        Ok(store) => store,
+        Err(error) => {
+            out.bad(&error);
+            return;
+        }
+    };
+    if let Err(error) = searches(&store, out) {
+        out.bad(&error);
+    }
+    loop {
+        let answered = match mail.take(None) {
+            Mail::Closed => return,
+            Mail::Quiet => Ok(()),
+            Mail::One(Ask::Detail(file)) => detail(&store, file, out),
+            Mail::One(Ask::Failures) => failures(&store, out),
+            Mail::One(Ask::Models) => store.models().map(|models| out.done(Done::Models(models))),
+            Mail::One(_) => Ok(()),
+        };
+        if let Err(error) = answered {
+            out.bad(&error);
+        }
+    }
+}
+
+fn searches(store: &Store, out: &Out) -> Result<(), StoreError> {
+    let list = |key: &str| -> Result<Vec<String>, StoreError> {
+        let json = store.meta(key)?;
+        Ok(json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default())
+    };
+    out.done(Done::Searches { history: list("search_history")?, kept: list("kept_searches")? });
+    Ok(())
+}
+
+fn failures(store: &Store, out: &Out) -> Result<(), StoreError> {
+    let failures = store.failures()?.into_iter().map(|f| FailureRow {
+        path: f.path,
+        stage: clean(&f.stage).into_owned(),
+        reason: clean(&f.reason).into_owned(),
+    });
+    out.done(Done::Failures(failures.collect()));
+    Ok(())
+}
+
+fn detail(store: &Store, file: i64, out: &Out) -> Result<(), StoreError> {
+    let Some(row) = store.file(file)? else { return Ok(()) };
+    let track = row.track;
+    let mix = store.mix(track)?;
+    let files = store
+        .files_of(track)?
+        .into_iter()
+        .map(|f| DetailFile {
+            path: f.path,
+            format: f.format,
+            present: f.present,
+            size: f.stamp.size,
+            genres: f.tags.genres,
+            written: f.written_genres,
+        })
+        .collect();
+    let timeline = store.timeline(track)?.map(|(start_ms, chunk_ms, chunks)| Timeline {
+        start_ms,
+        chunk_ms: chunk_ms.into(),
+        chunks,
+    });
+    let analysis = store.analysis(track)?;
+    let model = match &analysis {
+        Some(analysis) => store.models()?.into_iter().find(|m| m.card.id() == analysis.model),
+        None => None,
+    };
+    let heard = analysis.as_ref().zip(model.as_ref()).and_then(|(analysis, model)| {
+        let won = analysis
+            .winners
+            .iter()
+            .filter(|w| **w != UNSURE)
+            .filter_map(|w| model.card.genres.get(usize::from(*w)).and_then(|name| Genre::new(name)))
+            .map(|genre| (genre, 1));
+        Mix::new(won, analysis.winners.len() as u32, Source::Model)
+    });
+    out.done(Done::Detail(Box::new(Detail {
+        row: Arc::new(Row::of(row, mix)),
+        files,
+        timeline,
+        heard,
+        model: model.map(|m| (m.card.name.clone(), m.card.id().to_owned())),
+        heard_ms: analysis.map(|a| a.heard_ms),
+        corrections: store.corrections(Some(track))?,
+        similar: Vec::new(),
+    })));
+    Ok(())
+}

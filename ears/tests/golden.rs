@@ -45,6 +45,16 @@ fn signal(rate: u32, seconds: f64) -> Vec<f32> {
         .collect()
 }
 
+/// The twin of `rests` in make.py.
+fn rests(mut samples: Vec<f32>, rate: u32) -> Vec<f32> {
+    for (i, x) in samples.iter_mut().enumerate() {
+        if (7.0..7.5).contains(&(i as f64 / f64::from(rate) % 10.0)) {
+            *x = 0.0;
+        }
+    }
+    samples
+}
+
 /// All rows of a front end, as one chunk of `frames`.
 fn rows(front_end: FrontEnd, frames: usize, samples: &[f32], rate: u32) -> Vec<f32> {
     let mut stream = Stream::new(front_end, frames, rate);
@@ -102,12 +112,11 @@ fn behind_our_resampler_the_bands_are_those_behind_soxr() {
     }
 }
 
-/// In steps of the training data's 256 levels: one value at the foot of the top band sets the whole scale, and
-/// there the two resamplers differ by a fraction of a step.
+/// In steps of the training data's 256 levels.
 #[test]
 fn cuts_are_the_columns_that_the_training_data_holds() {
     for rate in [22_050, 44_100, 48_000] {
-        let ours = rows(FrontEnd::Cuts, 387, &signal(rate, 30.0), rate);
+        let ours = rows(FrontEnd::Cuts, 387, &rests(signal(rate, 30.0), rate), rate);
         let golden = golden(&format!("cuts_from_{rate}"));
         let ours: Vec<f32> = ours.chunks(128).step_by(4).flatten().copied().collect();
         assert_eq!(ours.len(), golden.len(), "{rate}");

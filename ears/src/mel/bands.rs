@@ -40,7 +40,7 @@ impl Bands {
 }
 
 /// Four partial sums, so that the compiler may use a vector for them.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a4, a1) = a.as_chunks::<4>();
     let (b4, b1) = b.as_chunks::<4>();
     let mut sums = [0.0_f32; 4];

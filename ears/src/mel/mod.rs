@@ -8,7 +8,7 @@
 //!   80 dB under the loudest band of the whole trimmed track (librosa's `power_to_db`, `ref` 1). A track
 //!   longer than 30 minutes is scaled in spans of 30 minutes.
 //! - `cuts`: 22,050 Hz, the same frames but only one in 3.3366 of them (77.5 ms apart), decibels under the
-//!   span's own peak with the same floor, then the span's least to greatest value as 0 to 1. Spans are as
+//!   span's own peak (that of all its frames) with the same floor, then the least value to the peak as 0 to 1. Spans are as
 //!   long as the clips it was trained on: about 30 s, whole chunks each.
 //!
 //! A track shorter than a chunk is repeated until the chunk is full: silence behind it would move the floor.
@@ -22,7 +22,7 @@ mod trim;
 use deepcuts_protocol::FrontEnd;
 
 pub use bands::Bands;
-pub use frames::{Frames, Grid, HOP, N_FFT};
+pub use frames::{Energies, Frames, Grid, HOP, N_FFT};
 pub use resample::Resampler;
 pub use scale::{decibels, stretched};
 pub use trim::Trimmer;
@@ -129,7 +129,7 @@ struct Rest {
     chunk_frames: usize,
     span_chunks: usize,
     /// Energies that wait for their span to be whole.
-    energies: Vec<f32>,
+    energies: Energies,
     chunks: u64,
 }
 
@@ -155,7 +155,7 @@ impl Stream {
                 bands: bands(front_end),
                 chunk_frames,
                 span_chunks,
-                energies: Vec::new(),
+                energies: Energies::default(),
                 chunks: 0,
             },
             resampled: Vec::new(),
@@ -203,14 +203,10 @@ impl Stream {
 }
 
 impl Rest {
-    fn chunk_len(&self) -> usize {
-        self.chunk_frames * self.bands
-    }
-
     /// Spans that are whole, while enough is behind them that the last span need not be a short one.
     fn hand_on<E>(&mut self, sink: &mut impl FnMut(Chunks) -> Result<(), E>) -> Result<(), E> {
-        let span = self.span_chunks * self.chunk_len();
-        while self.energies.len() >= self.reserve() * span {
+        let span = self.span_chunks * self.chunk_frames;
+        while self.energies.rows() >= self.reserve() * span {
             self.span(span, sink)?;
         }
         Ok(())
@@ -228,33 +224,31 @@ impl Rest {
 
     /// What is left at the end, less than [`Self::reserve`] spans: as one span, or two of about equal length.
     fn flush<E>(&mut self, sink: &mut impl FnMut(Chunks) -> Result<(), E>) -> Result<(), E> {
-        if self.energies.is_empty() || (self.chunks > 0 && self.energies.len() < self.chunk_len()) {
+        let rows = self.energies.rows();
+        if rows == 0 || (self.chunks > 0 && rows < self.chunk_frames) {
             return Ok(());
         }
-        while self.energies.len() < self.chunk_len() {
-            let missing = self.chunk_len() - self.energies.len();
-            self.energies.extend_from_within(..missing.min(self.energies.len()));
-        }
-        let chunks = self.energies.len() / self.chunk_len();
+        self.energies.repeat_to(self.chunk_frames);
+        let chunks = self.energies.rows() / self.chunk_frames;
         if self.reserve() > 1 && 3 * chunks >= 5 * self.span_chunks {
-            self.span(chunks / 2 * self.chunk_len(), sink)?;
+            self.span(chunks / 2 * self.chunk_frames, sink)?;
         }
-        self.span(self.energies.len(), sink)
+        self.span(self.energies.rows(), sink)
     }
 
-    /// Scale the first `len` energies and hand them on in pieces; a ragged tail counts for the scale only.
-    fn span<E>(&mut self, len: usize, sink: &mut impl FnMut(Chunks) -> Result<(), E>) -> Result<(), E> {
-        let chunk_len = self.chunk_len();
-        let rest = self.energies.split_off(len);
-        let mut span = std::mem::replace(&mut self.energies, rest);
+    /// Scale the first `rows` energies and hand them on in pieces; a ragged tail counts for the scale only.
+    fn span<E>(&mut self, rows: usize, sink: &mut impl FnMut(Chunks) -> Result<(), E>) -> Result<(), E> {
+        let chunk_len = self.chunk_frames * self.bands;
+        let Energies { values: mut span, peaks } = self.energies.take(rows);
+        let peak = peaks.iter().fold(0.0, |peak: f32, &e| peak.max(e));
         let silent: Vec<bool> = span.chunks_exact(chunk_len).map(is_silent).collect();
         let piece_chunks = match self.front_end {
             FrontEnd::Cuts => {
-                stretched(&mut span);
+                stretched(&mut span, peak);
                 usize::MAX
             }
             FrontEnd::Paper128 | FrontEnd::Paper256 => {
-                decibels(&mut span);
+                decibels(&mut span, peak);
                 PAPER_PIECE_CHUNKS
             }
         };

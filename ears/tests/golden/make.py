@@ -38,6 +38,12 @@ def signal(rate, seconds):
     return (out + (0.01 + 0.2 * burst) * noise(n)).astype(np.float32)
 
 
+def rests(y, rate):
+    """Half a second of silence in every ten: like most recordings, it reaches the floor of 80 dB somewhere."""
+    t = np.arange(len(y)) / rate
+    return np.where((t % 10.0 >= 7.0) & (t % 10.0 < 7.5), np.float32(0.0), y)
+
+
 def energies(y, rate, bands):
     return librosa.feature.melspectrogram(y=y, sr=rate, n_fft=N_FFT, hop_length=HOP, n_mels=bands)
 
@@ -52,12 +58,17 @@ def cuts(y):
     mel = energies(y, 22050, 128)
     db = librosa.power_to_db(mel, ref=np.max, amin=1e-10, top_db=80.0)
     columns = np.round(3.3366 * np.arange(387) + 1.206).astype(int)
+    least, greatest = db.min(), db.max()
     db = db[:, columns[columns < db.shape[1]]]
-    return np.ascontiguousarray(((db - db.min()) / (db.max() - db.min())).T), db.max() - db.min()
+    return np.ascontiguousarray(((db - least) / (greatest - least)).T)
+
+
+def resample(y, rate_in, rate_out):
+    return librosa.resample(y, orig_sr=rate_in, target_sr=rate_out, res_type="soxr_hq")
 
 
 def resampled(rate_in, rate_out, seconds):
-    return librosa.resample(signal(rate_in, seconds), orig_sr=rate_in, target_sr=rate_out, res_type="soxr_hq")
+    return resample(signal(rate_in, seconds), rate_in, rate_out)
 
 
 arrays = {
@@ -68,10 +79,8 @@ arrays = {
     "paper128_from_22050": paper(resampled(22050, 16000, 4), 128),
 }
 for rate in (22050, 44100, 48000):
-    y = signal(rate, 30) if rate == 22050 else resampled(rate, 22050, 30)
-    values, range_db = cuts(y)
-    arrays[f"cuts_from_{rate}"] = values[::4].copy()
-    arrays[f"cuts_from_{rate}_range_db"] = np.array([range_db], dtype=np.float32)
+    y = rests(signal(rate, 30), rate)
+    arrays[f"cuts_from_{rate}"] = cuts(y if rate == 22050 else resample(y, rate, 22050))[::4].copy()
 arrays["resampled_44100_22050"] = resampled(44100, 22050, 1)
 
 here = pathlib.Path(__file__).parent

@@ -138,6 +138,14 @@ impl Network {
         self.verdicts(&rows, &logits)
     }
 
+    /// Uncalibrated logits of `n` chunks, a row each.
+    ///
+    /// # Errors
+    /// As [`Self::classify`].
+    pub fn logits(&mut self, chunks: &[f32], n: usize) -> Result<Vec<f32>, ModelError> {
+        to_vec(&self.forward(chunks, n)?.1)
+    }
+
     /// Embeddings and uncalibrated logits of `n` chunks.
     pub(crate) fn forward(&mut self, chunks: &[f32], n: usize) -> Result<(Tensor, Tensor), ModelError> {
         let frames = self.card.chunk_frames as usize;

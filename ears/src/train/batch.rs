@@ -80,8 +80,7 @@ impl Sampler<'_> {
     #[must_use]
     pub fn draw(&self, step: usize) -> Batch {
         let per_epoch = self.steps_an_epoch();
-        let mut order: Vec<usize> = (0..self.items.len()).collect();
-        order.shuffle(&mut rng(self.seed, (step / per_epoch) as u64, 1));
+        let order = self.order((step / per_epoch) as u64);
         let first = (step % per_epoch) * self.batch;
         // The last minibatch of an epoch is filled from the epoch's start: BatchNorm needs more than one chunk.
         let chosen: Vec<usize> =
@@ -94,9 +93,10 @@ impl Sampler<'_> {
         for (&index, out) in chosen.iter().zip(batch.chunks.chunks_exact_mut(size)) {
             let Some(item) = self.items.get(index) else { continue };
             let Some(clip) = self.set.clips.get(item.clip as usize) else { continue };
-            let room = (item.frames as usize).saturating_sub(self.chunk);
-            let shift = if self.augment.crop == Crop::Random && room > 0 { rng.random_range(0..=room) } else { 0 };
-            clip.frames.copy((item.start as usize + shift) * self.set.bands, out);
+            self.cut(item, out, &mut rng);
+            if self.augment.style > 0.0 && rng.random::<f32>() < self.augment.style {
+                self.restyle(clip.label, out, &mut rng);
+            }
             vary(out, self.set.bands, self.augment, &mut rng);
             batch.labels.push(clip.label);
         }
@@ -111,6 +111,89 @@ impl Sampler<'_> {
         }
         batch
     }
+}
+
+impl Sampler<'_> {
+    /// The items of an epoch, in the order they are drawn. With `balance` an artist with many clips is drawn less
+    /// often than its clips would be, and one with few more often.
+    fn order(&self, epoch: u64) -> Vec<usize> {
+        let mut rng = rng(self.seed, epoch, 1);
+        if self.augment.balance <= 0.0 {
+            let mut order: Vec<usize> = (0..self.items.len()).collect();
+            order.shuffle(&mut rng);
+            return order;
+        }
+        let group = |item: &Item| self.set.clips.get(item.clip as usize).map_or(0, |c| c.group);
+        let mut sizes = std::collections::HashMap::new();
+        self.items.iter().for_each(|i| *sizes.entry(group(i)).or_insert(0_u32) += 1);
+        let mut sum = 0.0;
+        let bounds: Vec<f64> = (self.items.iter())
+            .map(|i| {
+                let size = f64::from(sizes.get(&group(i)).copied().unwrap_or(1));
+                sum += size.powf(-f64::from(self.augment.balance));
+                sum
+            })
+            .collect();
+        let last = self.items.len().saturating_sub(1);
+        (0..self.items.len()).map(|_| bounds.partition_point(|&b| b <= rng.random::<f64>() * sum).min(last)).collect()
+    }
+
+    /// Cut a chunk out of an item: somewhere in it, and a little faster or slower, as the recipe has it.
+    fn cut(&self, item: &Item, out: &mut [f32], rng: &mut ChaCha8Rng) {
+        let Some(clip) = self.set.clips.get(item.clip as usize) else { return };
+        let bands = self.set.bands;
+        let stretch = self.augment.stretch;
+        let factor = if stretch > 0.0 { 1.0 + rng.random_range(-stretch..=stretch) } else { 1.0 };
+        let wanted = ((self.chunk as f32 * factor).round() as usize).clamp(1, (item.frames as usize).max(self.chunk));
+        let room = (item.frames as usize).saturating_sub(wanted);
+        let shift = if self.augment.crop == Crop::Random && room > 0 { rng.random_range(0..=room) } else { 0 };
+        let start = (item.start as usize + shift) * bands;
+        if wanted == self.chunk {
+            return clip.frames.copy(start, out);
+        }
+        let mut raw = vec![0.0; wanted * bands];
+        clip.frames.copy(start, &mut raw);
+        let step = (wanted - 1) as f32 / (self.chunk - 1).max(1) as f32;
+        for (f, frame) in out.chunks_exact_mut(bands).enumerate() {
+            let place = f as f32 * step;
+            let (low, part) = ((place as usize).min(wanted - 1), place.fract());
+            let high = (low + 1).min(wanted - 1);
+            let rows = (raw.get(low * bands..(low + 1) * bands), raw.get(high * bands..(high + 1) * bands));
+            if let (Some(a), Some(b)) = rows {
+                frame.iter_mut().zip(a.iter().zip(b)).for_each(|(v, (a, b))| *v = a + (b - a) * part);
+            }
+        }
+    }
+
+    /// Move the level and spread of every band towards those of another clip of the same genre: the production of
+    /// another artist, so that no artist's own sound is learned for the genre's.
+    fn restyle(&self, label: u8, chunk: &mut [f32], rng: &mut ChaCha8Rng) {
+        let same = |at: usize| {
+            let item = self.items.get(at)?;
+            self.set.clips.get(item.clip as usize).filter(|c| c.label == label).map(|_| *item)
+        };
+        let Some(other) = (0..64).find_map(|_| same(rng.random_range(0..self.items.len().max(1)))) else { return };
+        let mut theirs = vec![0.0; chunk.len()];
+        self.cut(&other, &mut theirs, rng);
+        let bands = self.set.bands;
+        let towards = rng.random::<f32>();
+        for band in 0..bands {
+            let (mean, spread) = moments(chunk, bands, band);
+            let (their_mean, their_spread) = moments(&theirs, bands, band);
+            // A band that hardly moves is not blown up to one that does.
+            let factor = 1.0 + towards * ((their_spread + 0.02) / (spread + 0.02) - 1.0);
+            let new_mean = mean + towards * (their_mean - mean);
+            chunk.iter_mut().skip(band).step_by(bands).for_each(|v| *v = (*v - mean) * factor + new_mean);
+        }
+    }
+}
+
+/// Mean and deviation of a band.
+fn moments(chunk: &[f32], bands: usize, band: usize) -> (f32, f32) {
+    let n = (chunk.len() / bands).max(1) as f32;
+    let values = || chunk.iter().skip(band).step_by(bands);
+    let mean = values().sum::<f32>() / n;
+    (mean, (values().map(|v| (v - mean).powi(2)).sum::<f32>() / n).sqrt())
 }
 
 /// A generator that depends on all three numbers.

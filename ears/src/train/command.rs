@@ -1,4 +1,4 @@
-//! `deepcuts-ears train --job FILE`: the job comes as a file, what is to be said goes to stdout as JSON lines, and
+//! `deepcuts-ears train --job FILE` and `eval --job FILE`: the job comes as a file, what is to be said goes to stdout as JSON lines, and
 //! the end of stdin, or a line on it, is the wish to stop.
 
 use std::{
@@ -15,9 +15,9 @@ use std::{
 use deepcuts_protocol::TrainSay;
 use serde::de::DeserializeOwned;
 
-use super::{TrainError, train};
+use super::{TrainError, eval, train};
 
-/// Run `train --job FILE [--deaf]`. With `--deaf` stdin is not listened to (for runs in the background).
+/// Run `train|eval --job FILE [--deaf]`. With `--deaf` stdin is not listened to (for runs in the background).
 pub fn run(arguments: &[String]) -> ExitCode {
     let mut say = |message: TrainSay| {
         if let Ok(line) = serde_json::to_string(&message) {
@@ -41,6 +41,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
     }
     let done = match what {
         "train" => read(Path::new(file)).and_then(|job| train(&job, &cancel, &mut say)),
+        "eval" => read(Path::new(file)).and_then(|job| eval(&job, &cancel, &mut say)),
         other => Err(TrainError::Recipe(format!("{other} is no command of these ears"))),
     };
     match done {

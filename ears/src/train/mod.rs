@@ -14,12 +14,14 @@ pub mod folds;
 mod job;
 mod optimiser;
 pub mod recipe;
+mod report;
 mod source;
 mod split;
 
 use std::path::PathBuf;
 
 pub use job::train;
+pub use report::eval;
 
 use crate::model::ModelError;
 

@@ -220,6 +220,12 @@ fn collect(
     Ok(Set { genres, front_end, bands: mel::bands(front_end), clips })
 }
 
+/// All of a song, for its proportions. Not cached: a song is judged once.
+pub(super) fn whole_song(file: &LabelledFile, front_end: FrontEnd) -> Result<Frames, String> {
+    let values = mel_of(&file.path.0, front_end).map_err(|e| e.to_string())?;
+    Ok(small(&values, front_end))
+}
+
 /// Features of a file, from the cache where it was heard before.
 fn frames_of(file: &LabelledFile, front_end: FrontEnd, cache: Option<&Path>) -> Result<Frames, String> {
     let path = &file.path.0;
@@ -243,9 +249,28 @@ fn hash_file(path: &PathBuf) -> std::io::Result<String> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// Decode a file and compute its frames.
+/// The frames of a file that are learned from: its middle.
 fn listen(path: &Path, front_end: FrontEnd) -> Result<Frames, DecodeError> {
-    let values = guarded(|| {
+    let values = mel_of(path, front_end)?;
+    let bands = mel::bands(front_end);
+    let most = (MOST_SECONDS * 1000.0 / mel::column_ms(front_end)) as usize;
+    let frames = values.len() / bands;
+    let first = frames.saturating_sub(most) / 2;
+    let middle = values.get(first * bands..(first + frames.min(most)) * bands).unwrap_or(&values);
+    Ok(small(middle, front_end))
+}
+
+/// As small as the front end's values allow.
+fn small(values: &[f32], front_end: FrontEnd) -> Frames {
+    match front_end {
+        FrontEnd::Cuts => Frames::Bytes(values.iter().map(|v| (v * 255.0).round() as u8).collect()),
+        FrontEnd::Paper128 | FrontEnd::Paper256 => Frames::Halves(values.iter().map(|&v| f16::from_f32(v)).collect()),
+    }
+}
+
+/// Decode a file and compute its frames.
+fn mel_of(path: &Path, front_end: FrontEnd) -> Result<Vec<f32>, DecodeError> {
+    guarded(|| {
         let mut decoder = Decoder::open(path)?;
         let mut values = Vec::new();
         let mut sink = |chunks: mel::Chunks| {
@@ -263,15 +288,6 @@ fn listen(path: &Path, front_end: FrontEnd) -> Result<Frames, DecodeError> {
             stream.finish(&mut sink)?;
         }
         Ok::<_, DecodeError>(values)
-    })?;
-    let bands = mel::bands(front_end);
-    let most = (MOST_SECONDS * 1000.0 / mel::column_ms(front_end)) as usize;
-    let frames = values.len() / bands;
-    let first = frames.saturating_sub(most) / 2;
-    let middle = values.get(first * bands..(first + frames.min(most)) * bands).unwrap_or(&values);
-    Ok(match front_end {
-        FrontEnd::Cuts => Frames::Bytes(middle.iter().map(|v| (v * 255.0).round() as u8).collect()),
-        FrontEnd::Paper128 | FrontEnd::Paper256 => Frames::Halves(middle.iter().map(|&v| f16::from_f32(v)).collect()),
     })
 }
 

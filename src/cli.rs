@@ -60,6 +60,16 @@ pub enum Command {
         after_help = "Examples:\n  deepcuts correct song.flac jazz=60 blues=40\n  deepcuts correct song.flac --span 1:20-2:05 reggae\n  deepcuts correct ~/Music/Fela\\ Kuti afrobeat\n  deepcuts correct --undo"
     )]
     Correct(CorrectArgs),
+    /// Train a network on labelled music
+    #[command(
+        after_help = "Examples:\n  deepcuts train ~/labelled                 (GENRE/FILE inside)\n  deepcuts train list.csv --arch cnn --front-end paper-128\n  deepcuts train --library --name mine\n  deepcuts train ~/labelled --resume       (after Ctrl-C, or a crash)"
+    )]
+    Train(TrainArgs),
+    /// Judge networks on labelled music, and write a report
+    #[command(
+        after_help = "Examples:\n  deepcuts eval cuts ~/labelled -o report\n  deepcuts eval cuts,cnn features.safetensors -o report"
+    )]
+    Eval(EvalArgs),
     /// How much of the library is heard, and what failed
     Status(StatusArgs),
     /// Forget files that have been missing for long
@@ -153,6 +163,93 @@ pub struct CorrectArgs {
     /// List every correction
     #[arg(long, conflicts_with = "path")]
     pub list: bool,
+}
+
+/// `train`
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// A folder of audio in genre folders, a CSV of path,genre[,artist], or a features file (safetensors)
+    #[arg(required_unless_present = "library", conflicts_with = "library")]
+    pub source: Option<PathBuf>,
+    /// Learn from the library: what you corrected, else the genres in the files
+    #[arg(long)]
+    pub library: bool,
+    /// Network: cuts, cnn, crnn, crnn-long or rcnn
+    #[arg(long, default_value = "cuts")]
+    pub arch: String,
+    /// Front end for audio: cuts, paper-128 or paper-256 [default: the recipe's]
+    #[arg(long, value_name = "NAME")]
+    pub front_end: Option<String>,
+    /// Recipe: a built-in one (cnn-paper is the authors' own) or a TOML file [default: the network's]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub recipe: Option<String>,
+    /// Change one value of the recipe, as fit.steps=400 (may be repeated)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// How clips are split: artist, sturm, or the paper's (leaky)
+    #[arg(long, value_enum, default_value_t)]
+    pub protocol: SplitBy,
+    /// Number of artist folds
+    #[arg(long, default_value_t = 5)]
+    pub folds: u32,
+    /// Run only these folds (may be repeated)
+    #[arg(long, value_name = "N")]
+    pub fold: Vec<u32>,
+    /// Seeds: one run each, and fold
+    #[arg(long, value_name = "N", default_value = "0", value_delimiter = ',')]
+    pub seeds: Vec<u64>,
+    /// A CSV with artists by track (track, artist, sturm_filtered_split)
+    #[arg(long, value_name = "CSV")]
+    pub tracks: Option<PathBuf>,
+    /// Name of the model [default: the network's]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Where the model goes [default: your models, beside the database]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on from the last checkpoints
+    #[arg(long)]
+    pub resume: bool,
+    /// For the model's card: where the data came from
+    #[arg(long, value_name = "TEXT")]
+    pub data: Option<String>,
+    /// For the model's card: licence of the weights
+    #[arg(long, value_name = "TEXT")]
+    pub licence: Option<String>,
+}
+
+/// How clips are split into those learned from and those that judge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SplitBy {
+    /// Folds by artist: nobody on both sides
+    #[default]
+    Artist,
+    /// Sturm's fault-filtered split (needs --tracks)
+    Sturm,
+    /// The paper's: chunks shuffled, which leaks
+    Paper,
+}
+
+/// `eval`
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// Models by name or path, separated by commas
+    #[arg(value_delimiter = ',', num_args = 1, required = true)]
+    pub models: Vec<String>,
+    /// What to judge on: as for `train`
+    pub source: PathBuf,
+    /// Where the report goes
+    #[arg(short, long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// A CSV with artists by track (track, artist, sturm_filtered_split)
+    #[arg(long, value_name = "CSV")]
+    pub tracks: Option<PathBuf>,
+    /// The paper's published result files, to stand beside ours
+    #[arg(long, value_name = "DIR")]
+    pub paper_logs: Option<PathBuf>,
+    /// Full songs in genre folders, for the proportions and the full-song score
+    #[arg(long, value_name = "DIR")]
+    pub songs: Option<PathBuf>,
 }
 
 /// `status`

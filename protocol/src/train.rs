@@ -162,9 +162,9 @@ pub struct EvalJob {
     /// The paper's published result files, to stand beside ours.
     #[serde(default)]
     pub paper_logs: Option<WirePath>,
-    /// Full songs for the proportions and the full-song score.
+    /// A folder of full songs in genre folders, for the proportions and the full-song score.
     #[serde(default)]
-    pub songs: Vec<LabelledFile>,
+    pub songs: Option<WirePath>,
     /// `auto`, `cpu` or `cuda`.
     #[serde(default)]
     pub device: Option<String>,

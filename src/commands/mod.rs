@@ -3,6 +3,7 @@
 
 mod correct;
 mod doctor;
+mod eval;
 mod history;
 mod manual;
 mod scan;
@@ -10,6 +11,7 @@ mod select;
 mod show;
 mod status;
 mod tag;
+mod train;
 mod tui;
 mod undo;
 mod upkeep;
@@ -110,6 +112,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Some(Command::Watch(args)) => watch::run(&desk, &args),
         Some(Command::Show(args)) => show::run(&desk, &args),
         Some(Command::Correct(args)) => correct::run(&desk, &args),
+        Some(Command::Train(args)) => train::run(&desk, &args),
+        Some(Command::Eval(args)) => eval::run(&desk, &args),
         Some(Command::Status(args)) => status::run(&desk, &args),
         Some(Command::Prune(args)) => upkeep::prune(&desk, &args),
         Some(Command::Backup(args)) => upkeep::backup(&desk, &args),

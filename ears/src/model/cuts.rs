@@ -33,7 +33,7 @@ pub struct CutsShape {
 
 impl Default for CutsShape {
     fn default() -> Self {
-        Self { front: [16, 32], trunk: 128, dilations: vec![1, 2, 4], embedding: 128 }
+        Self { front: [12, 24], trunk: 128, dilations: vec![1, 2, 4], embedding: 128 }
     }
 }
 

@@ -17,6 +17,7 @@ pub use arch::Arch;
 pub use cuts::CutsShape;
 pub(crate) use device::kind_name;
 pub use network::Network;
+pub(crate) use network::{distance, to_vec};
 
 /// Where the network should run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

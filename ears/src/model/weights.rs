@@ -13,10 +13,10 @@ const MAX_BYTES: u64 = 1 << 30;
 /// Key in the file's metadata under which the widths of `cuts` travel.
 const SHAPE_KEY: &str = "shape";
 /// Tensors with this prefix say what the network is familiar with; they are no weights.
-pub(super) const FAMILIAR: &str = "familiar.";
+pub(crate) const FAMILIAR: &str = "familiar.";
 
 /// What a weights file holds.
-pub(super) struct Weights {
+pub(crate) struct Weights {
     pub tensors: HashMap<String, Tensor>,
     pub shape: CutsShape,
 }
@@ -37,7 +37,8 @@ pub(super) fn read(path: &Path, card: &ModelCard) -> Result<Weights, ModelError>
     Ok(weights)
 }
 
-fn parse(bytes: &[u8]) -> Result<Weights, String> {
+/// Read weights from a file's bytes.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Weights, String> {
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80") {
         return Err("it is a pickle or zip archive (a PyTorch file?); only safetensors are read, since a pickle can \
                     run any program"
@@ -75,7 +76,7 @@ fn to_tensor(view: &TensorView<'_>) -> Result<Tensor, String> {
 }
 
 /// Copy `tensors` into a network's variables; both must name the same tensors with the same shapes.
-pub(super) fn fill(vs: &VarStore, tensors: &HashMap<String, Tensor>) -> Result<(), String> {
+pub(crate) fn fill(vs: &VarStore, tensors: &HashMap<String, Tensor>) -> Result<(), String> {
     let mut variables = vs.variables();
     if let Some(name) = tensors.keys().find(|n| !n.starts_with(FAMILIAR) && !variables.contains_key(*n)) {
         return Err(format!("tensor {name} belongs to no layer of this architecture"));

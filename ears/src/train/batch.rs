@@ -95,7 +95,7 @@ impl Sampler<'_> {
             let Some(clip) = self.set.clips.get(item.clip as usize) else { continue };
             self.cut(item, out, &mut rng);
             if self.augment.style > 0.0 && rng.random::<f32>() < self.augment.style {
-                self.restyle(clip.label, out, &mut rng);
+                self.restyle(out, &mut rng);
             }
             vary(out, self.set.bands, self.augment, &mut rng);
             batch.labels.push(clip.label);
@@ -135,7 +135,11 @@ impl Sampler<'_> {
             })
             .collect();
         let last = self.items.len().saturating_sub(1);
-        (0..self.items.len()).map(|_| bounds.partition_point(|&b| b <= rng.random::<f64>() * sum).min(last)).collect()
+        let mut draw = || {
+            let place = rng.random::<f64>() * sum;
+            bounds.partition_point(|&b| b <= place).min(last)
+        };
+        (0..self.items.len()).map(|_| draw()).collect()
     }
 
     /// Cut a chunk out of an item: somewhere in it, and a little faster or slower, as the recipe has it.
@@ -165,18 +169,14 @@ impl Sampler<'_> {
         }
     }
 
-    /// Move the level and spread of every band towards those of another clip of the same genre: the production of
-    /// another artist, so that no artist's own sound is learned for the genre's.
-    fn restyle(&self, label: u8, chunk: &mut [f32], rng: &mut ChaCha8Rng) {
-        let same = |at: usize| {
-            let item = self.items.get(at)?;
-            self.set.clips.get(item.clip as usize).filter(|c| c.label == label).map(|_| *item)
-        };
-        let Some(other) = (0..64).find_map(|_| same(rng.random_range(0..self.items.len().max(1)))) else { return };
+    /// Move the level and spread of every band towards those of any other clip: the production of another record, so
+    /// that less is learned from the sound of the records at hand.
+    fn restyle(&self, chunk: &mut [f32], rng: &mut ChaCha8Rng) {
+        let Some(other) = self.items.get(rng.random_range(0..self.items.len().max(1))) else { return };
         let mut theirs = vec![0.0; chunk.len()];
-        self.cut(&other, &mut theirs, rng);
+        self.cut(other, &mut theirs, rng);
         let bands = self.set.bands;
-        let towards = rng.random::<f32>();
+        let towards = rng.random::<f32>() * STYLE_REACH;
         for band in 0..bands {
             let (mean, spread) = moments(chunk, bands, band);
             let (their_mean, their_spread) = moments(&theirs, bands, band);
@@ -187,6 +187,9 @@ impl Sampler<'_> {
         }
     }
 }
+
+/// A chunk goes at most so far towards the other's band levels.
+const STYLE_REACH: f32 = 0.5;
 
 /// Mean and deviation of a band.
 fn moments(chunk: &[f32], bands: usize, band: usize) -> (f32, f32) {
@@ -341,6 +344,44 @@ mod tests {
             }
         }
         assert_eq!(seen, [4, 4, 4]);
+    }
+
+    #[test]
+    fn balance_draws_small_artists_more_often_than_their_clips() {
+        let mut set = set();
+        // Clips 0 to 4 are one artist's, clip 5 another's.
+        set.clips.iter_mut().take(5).for_each(|c| c.group = 9);
+        let augment = Augment { balance: 1.0, ..plain() };
+        let items = whole(&set, &[0, 1, 2, 3, 4, 5]);
+        let sampler =
+            Sampler { set: &set, items, chunk: 16, batch: 4, augment: &augment, mixup: 0.0, smoothing: 0.0, seed: 3 };
+        let mut drawn = [0; 6];
+        (0..1000).for_each(|epoch| sampler.order(epoch).into_iter().for_each(|i| drawn[i] += 1));
+        assert!((2700..3300).contains(&drawn[5]), "half of 6000 for the artist with one clip: {drawn:?}");
+        assert!(drawn[..5].iter().all(|n| (450..750).contains(n)), "{drawn:?}");
+    }
+
+    #[test]
+    fn a_stretched_chunk_still_begins_and_ends_with_its_own_frames() {
+        let set = set();
+        let augment = Augment { stretch: 0.2, ..plain() };
+        let sampler = Sampler {
+            set: &set,
+            items: whole(&set, &[0]),
+            chunk: 16,
+            batch: 1,
+            augment: &augment,
+            mixup: 0.0,
+            smoothing: 0.0,
+            seed: 0,
+        };
+        for step in 0..20 {
+            let batch = sampler.draw(step);
+            let mut first = [0.0; 8];
+            set.clips[0].frames.copy(0, &mut first);
+            assert_eq!(batch.chunks[..8], first);
+            assert!(batch.chunks.iter().all(|v| (0.0..=1.0).contains(v)));
+        }
     }
 
     #[test]

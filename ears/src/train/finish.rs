@@ -1,12 +1,14 @@
 //! What the runs say together: temperature, threshold, the card, and the weights that ship.
 
-use std::{fs, path::PathBuf, time::SystemTime};
+use std::{path::PathBuf, time::SystemTime};
 
 use deepcuts_protocol::{FoldScore, ModelCard, Split};
 
 use super::{
     TrainError,
     calibrate::{self, Judged},
+    familiar,
+    fit::Model,
     job::{Job, RunRecord},
     split,
 };
@@ -30,13 +32,18 @@ pub(super) fn ship(job: &Job<'_>, records: &[RunRecord]) -> Result<PathBuf, Trai
     let weights_path = job.stem(chosen.score.seed, chosen.score.fold).with_extension("safetensors");
     let path = job.job.out.0.join(format!("{}.safetensors", job.name));
     let fail = |reason: String| TrainError::Output { path: path.clone(), reason };
-    let bytes = fs::read(&weights_path).map_err(|e| fail(e.to_string()))?;
+    let model = Model::read(&weights_path, job.arch, &job.recipe, job.set.genres.len(), job.device)?;
+    let known = familiar::measure(job, &model, chosen)?;
+    let mut tensors = model.vs.variables();
+    tensors.extend(known.tensors());
+    let bytes = weights::to_bytes(&tensors, weights::metadata(&job.recipe.net)).map_err(|e| fail(e.to_string()))?;
+    let id = weights::id_of(&bytes);
     let frames = job.chunk_frames();
     let artist = job.job.split == Split::Artist;
     let card = ModelCard {
         name: job.name.clone(),
         arch: job.arch.name().to_owned(),
-        weights_blake3: weights::id_of(&bytes),
+        weights_blake3: id.clone(),
         front_end: job.set.front_end,
         feature_version: crate::mel::FEATURE_VERSION,
         genres: job.set.genres.clone(),
@@ -53,7 +60,7 @@ pub(super) fn ship(job: &Job<'_>, records: &[RunRecord]) -> Result<PathBuf, Trai
         trunk: None,
         held_out_fold: artist.then_some(chosen.score.fold),
         calibration_error: Some(calibrate::error_of(&calibrate::curve(&pairs))),
-        unfamiliar_beyond: None,
+        unfamiliar_beyond: Some(known.beyond),
         parameters: Some(chosen.parameters),
         macs_per_chunk: Some(job.arch.macs(&job.recipe.net, job.set.genres.len())),
         parent: None,
@@ -62,6 +69,7 @@ pub(super) fn ship(job: &Job<'_>, records: &[RunRecord]) -> Result<PathBuf, Trai
     weights::write_whole(&path, &bytes).map_err(|e| fail(e.to_string()))?;
     let text = serde_json::to_string_pretty(&card).map_err(|e| fail(e.to_string()))?;
     weights::write_whole(&ModelCard::path_for(&path), text.as_bytes()).map_err(|e| fail(e.to_string()))?;
+    known.write_replay(job, &id, &path.with_extension("replay.safetensors"))?;
     Ok(path)
 }
 
@@ -94,8 +102,10 @@ fn protocol(job: &Job<'_>, chosen: &RunRecord) -> String {
     format!(
         "{split} A clip is named by the mean of its chunks' scores, {chunks:.1} chunks a clip side by side; \
          accuracies are of clips and chunks of the fold left out. Temperature and calibration error: fitted on the \
-         other folds. Unsure: at most {:.0} % of the rightly named held-out chunks fall below the threshold.{early}",
-        RIGHT_CHUNKS_LOST * 100.0
+         other folds. Unsure: at most {:.0} % of the rightly named held-out chunks fall below the threshold; beyond that, \
+         chunks unlike everything that was trained on, which are {:.0} % of the held-out chunks.{early}",
+        RIGHT_CHUNKS_LOST * 100.0,
+        familiar::STRANGE_SHARE * 100.0
     )
 }
 

@@ -17,6 +17,7 @@ use super::{
 use crate::model::{
     Arch,
     arch::{self, Net},
+    weights,
 };
 
 /// Chunks that are judged in one pass.
@@ -260,6 +261,24 @@ fn follow(average: &VarStore, of: &VarStore, decay: f64) {
 
 fn copy(vs: &VarStore) -> HashMap<String, Tensor> {
     vs.variables().into_iter().map(|(name, t)| (name, t.detach().copy())).collect()
+}
+
+impl Model {
+    /// Weights of a finished run.
+    pub fn read(
+        path: &std::path::Path,
+        arch: Arch,
+        recipe: &Recipe,
+        genres: usize,
+        device: Device,
+    ) -> Result<Self, TrainError> {
+        let bad = |reason: String| TrainError::Source { path: path.to_path_buf(), reason };
+        let bytes = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
+        let read = weights::parse(&bytes).map_err(bad)?;
+        let model = Self::new(arch, recipe, genres, device);
+        weights::fill(&model.vs, &read.tensors).map_err(bad)?;
+        Ok(model)
+    }
 }
 
 /// Logits of `items`.

@@ -8,6 +8,7 @@ pub mod calibrate;
 mod checkpoint;
 pub mod command;
 pub mod data;
+mod familiar;
 mod finish;
 mod fit;
 pub mod folds;

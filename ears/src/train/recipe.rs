@@ -108,7 +108,7 @@ pub struct Augment {
     /// Chunks are cut from 1 - s to 1 + s times their length, and stretched to it.
     #[serde(default)]
     pub stretch: f32,
-    /// Share of the chunks whose bands are moved towards the level and spread of another clip of the same genre.
+    /// Share of the chunks whose bands are moved towards the level and spread of another clip.
     #[serde(default)]
     pub style: f32,
     /// Artists are drawn by their number of clips to the power of 1 - b: 0 draws every clip alike, 1 every artist.

@@ -62,7 +62,7 @@ pub(super) fn read(
 }
 
 /// `SOURCE/GENRE/*`, symbolic links followed, loops left out.
-fn in_genre_folders(folder: &Path) -> Result<Vec<LabelledFile>, TrainError> {
+pub(super) fn in_genre_folders(folder: &Path) -> Result<Vec<LabelledFile>, TrainError> {
     let bad = |reason: String| TrainError::Source { path: folder.to_path_buf(), reason };
     if !folder.is_dir() {
         return Err(bad("there is no such folder".to_owned()));

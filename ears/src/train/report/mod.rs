@@ -74,6 +74,7 @@ pub fn eval(job: &EvalJob, cancel: &AtomicBool, say: &mut dyn FnMut(TrainSay)) -
     }
     let choice = DeviceChoice::of_name(job.device.as_deref().unwrap_or("auto"))
         .ok_or_else(|| TrainError::Recipe("device: auto, cpu or cuda".to_owned()))?;
+    let songs = job.songs.as_ref().map(|p| source::in_genre_folders(&p.0)).transpose()?.unwrap_or_default();
     let mut subjects = Vec::new();
     let mut sets: Vec<Set> = Vec::new();
     for (i, WirePath(path)) in job.models.iter().enumerate() {
@@ -99,7 +100,7 @@ pub fn eval(job: &EvalJob, cancel: &AtomicBool, say: &mut dyn FnMut(TrainSay)) -
             }
         };
         let Some(set) = sets.get(at) else { continue };
-        subjects.push(subject(path, &mut network, set, &job.songs, say)?);
+        subjects.push(subject(path, &mut network, set, &songs, say)?);
     }
     let Some(set) = sets.first() else {
         return Err(TrainError::TooLittle("no model to judge".to_owned()));

@@ -6,7 +6,7 @@ use deepcuts_protocol::{Split, TrainSay};
 use serde_json::{Value, json};
 
 use super::{
-    Subject,
+    Subject, TRACK_MS,
     document::{Block, plain},
     figures::{self, Line},
     judge,

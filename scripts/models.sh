@@ -1,0 +1,36 @@
+#!/bin/sh
+# `make models DATA=DIR`: trains the shipped networks on DIR/gtzan-mel.safetensors and writes their reports.
+# Seeds are fixed and every run is resumable: stop it when you like, run it again, and it goes on.
+# ONLY="cuts cnn" trains those alone; SEEDS="0,1,2", FOLDS="0 1" and OUT=DIR change the rest; THREADS=1 for nice neighbours.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+data=${1:-${DATA:-}}
+if [ ! -f "$data/gtzan-mel.safetensors" ]; then
+    echo "models: say where gtzan-mel.safetensors is: make models DATA=DIR" >&2
+    exit 2
+fi
+deepcuts=${DEEPCUTS:-$root/target/release/deepcuts}
+out=${OUT:-$root/models}
+about='GTZAN: 30 s clips of ten genres as mel features (791 clips; duplicates and mislabelled pairs removed). Research data, never cleared for redistribution: no audio and no features are shipped, only weights and embeddings.'
+licence='MIT OR Apache-2.0; what it was trained on is research data'
+tracks=
+[ -f "$data/gtzan-tracks.csv" ] && tracks="--tracks $data/gtzan-tracks.csv"
+folds=
+for fold in ${FOLDS:-}; do folds="$folds --fold $fold"; done
+export OMP_WAIT_POLICY=passive
+[ -n "${THREADS:-}" ] && export OMP_NUM_THREADS="$THREADS"
+
+train() {
+    # shellcheck disable=SC2086 -- folds and tracks are lists of words
+    "$deepcuts" train "$data/gtzan-mel.safetensors" --arch "$1" --resume --out "$out" \
+        --data "$about" --licence "$licence" $folds $tracks $2
+}
+
+for arch in ${ONLY:-cuts cnn crnn crnn-long}; do
+    seeds=${SEEDS:-0}
+    [ "$arch" = cuts ] && seeds=${SEEDS:-0,1,2}
+    train "$arch" "--seeds $seeds"
+    [ "$arch" = cuts ] && mv -f "$out/cuts.replay.safetensors" "$out/replay.safetensors" || rm -f "$out/$arch.replay.safetensors"
+    "$deepcuts" eval "$out/$arch.safetensors" "$data/gtzan-mel.safetensors" --out "$out/reports/$arch" \
+        ${PAPER_LOGS:+--paper-logs "$PAPER_LOGS"}
+done

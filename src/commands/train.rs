@@ -1,0 +1,277 @@
+//! `train`: write the job, start the ears on it, and show how it goes.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, IsTerminal, Write},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use deepcuts_protocol::{
+    CurvePoint, FrontEnd, LabelledFile, PROTOCOL_VERSION, Split, TrainJob, TrainSay, TrainSource, WirePath,
+};
+
+use super::{Desk, Outcome, scan::cancel_on_signal};
+use crate::{
+    cli::{SplitBy, TrainArgs},
+    paths,
+    text::{clean, clean_path},
+};
+
+/// How often the wish to stop is looked for.
+const LOOK: Duration = Duration::from_millis(100);
+
+pub(super) fn run(desk: &Desk, args: &TrainArgs) -> anyhow::Result<Outcome> {
+    let source = match &args.source {
+        Some(path) => source_at(path, args.tracks.as_deref())?,
+        None => TrainSource::List { files: library(desk)? },
+    };
+    let recipe_file = args.recipe.as_ref().map(PathBuf::from).filter(|p| p.extension().is_some_and(|e| e == "toml"));
+    let front_end = args.front_end.as_deref().map(front_end_of).transpose()?;
+    let job = TrainJob {
+        source,
+        arch: args.arch.clone(),
+        front_end,
+        recipe: args.recipe.clone().filter(|_| recipe_file.is_none()),
+        recipe_file: recipe_file.map(absolute).transpose()?,
+        set: args.set.clone(),
+        split: match args.protocol {
+            SplitBy::Artist => Split::Artist,
+            SplitBy::Sturm => Split::Sturm,
+            SplitBy::Paper => Split::Paper,
+        },
+        folds: args.folds,
+        only_folds: args.fold.clone(),
+        seeds: args.seeds.clone(),
+        name: args.name.clone(),
+        out: absolute(args.out.clone().unwrap_or_else(|| desk.paths.user_models.clone()))?,
+        cache: Some(cache(desk)),
+        resume: args.resume,
+        device: Some(desk.config.ears.device.clone()),
+        threads: 0,
+        data: args.data.clone(),
+        licence: args.licence.clone(),
+    };
+    follow("train", &job)
+}
+
+/// Features of labelled audio are kept beside the search index: both can be made again.
+pub(super) fn cache(desk: &Desk) -> WirePath {
+    WirePath(desk.paths.index.with_file_name("features"))
+}
+
+fn absolute(path: PathBuf) -> anyhow::Result<WirePath> {
+    Ok(WirePath(std::path::absolute(&path).with_context(|| clean_path(&path))?))
+}
+
+fn front_end_of(name: &str) -> anyhow::Result<FrontEnd> {
+    [FrontEnd::Cuts, FrontEnd::Paper128, FrontEnd::Paper256]
+        .into_iter()
+        .find(|f| f.name() == name)
+        .with_context(|| format!("--front-end {}: there are cuts, paper-128 and paper-256", clean(name)))
+}
+
+/// What lies at `path`, by its kind.
+pub(super) fn source_at(path: &Path, tracks: Option<&Path>) -> anyhow::Result<TrainSource> {
+    let whole = absolute(path.to_path_buf())?;
+    let tracks = tracks.map(|t| absolute(t.to_path_buf())).transpose()?;
+    anyhow::ensure!(path.exists(), "{}: there is no such file or folder", clean_path(path));
+    if path.is_dir() {
+        return Ok(TrainSource::Folder { path: whole, tracks });
+    }
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("csv") => Ok(TrainSource::Csv { path: whole }),
+        Some("safetensors") => Ok(TrainSource::Features { path: whole, tracks }),
+        _ => anyhow::bail!(
+            "{}: a folder of genre folders, a .csv of path,genre, or features (.safetensors) can be learned from",
+            clean_path(path)
+        ),
+    }
+}
+
+/// The library's own files: by what the user said of the whole track, else by the first known genre in the file
+/// that we did not write ourselves.
+fn library(desk: &Desk) -> anyhow::Result<Vec<LabelledFile>> {
+    let store = desk.reader()?;
+    let taxonomy = store.taxonomy()?;
+    let mut said: BTreeMap<i64, String> = BTreeMap::new();
+    for c in store.corrections(None)?.into_iter().filter(|c| c.undone_ms.is_none() && c.span.is_none()) {
+        if let Some((genre, _)) = c.genres.iter().max_by_key(|(_, weight)| *weight) {
+            said.insert(c.track, genre.clone());
+        }
+    }
+    let mut files = Vec::new();
+    store.each_file(|file| {
+        let ours = file.written_genres.as_ref() == Some(&file.tags.genres);
+        let tagged = || file.tags.genres.iter().filter(|_| !ours).find_map(|g| taxonomy.resolve(g));
+        let genre = said.get(&file.track).cloned().or_else(|| tagged().map(|g| g.slug().to_owned()));
+        if let Some(genre) = genre.filter(|_| file.present) {
+            let artist = file.tags.album_artist.clone().or_else(|| file.tags.artist.clone());
+            let path = WirePath(file.path);
+            files.push(LabelledFile { path, genre, artist, identity: None });
+        }
+    })?;
+    anyhow::ensure!(
+        !files.is_empty(),
+        "nothing in the library is labelled: correct some tracks (`deepcuts correct`), or tag the files with genres"
+    );
+    Ok(files)
+}
+
+/// Hand a job to the ears, and tell what they say until they end. Ctrl-C asks them to stop and keep the best so far.
+pub(super) fn follow(what: &str, job: &impl serde::Serialize) -> anyhow::Result<Outcome> {
+    let mut file = tempfile::NamedTempFile::new().context("the job file")?;
+    serde_json::to_writer(&mut file, job).context("the job file")?;
+    file.flush().context("the job file")?;
+    let program = paths::ears().map_err(anyhow::Error::msg)?;
+    let cancel = cancel_on_signal()?;
+    let mut child = Command::new(&program)
+        .arg(what)
+        .arg("--job")
+        .arg(file.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        // A group of its own: Ctrl-C is ours to pass on, as a wish.
+        .process_group(0)
+        .spawn()
+        .with_context(|| format!("the ears {} do not start", program.display()))?;
+    let stdin = child.stdin.take();
+    let stdout = child.stdout.take().context("the ears have no voice")?;
+    let ended = Arc::new(AtomicBool::new(false));
+    let stopper = {
+        let (cancel, ended) = (Arc::clone(&cancel), Arc::clone(&ended));
+        std::thread::Builder::new().name("stopper".into()).spawn(move || {
+            let mut stdin = stdin;
+            while !ended.load(Ordering::Relaxed) {
+                if cancel.load(Ordering::Relaxed) {
+                    // The end of stdin is the wish to stop.
+                    drop(stdin.take());
+                }
+                std::thread::park_timeout(LOOK);
+            }
+        })?
+    };
+    let mut show = Show::default();
+    let mut result = None;
+    for line in BufReader::new(stdout).lines() {
+        let line = line.context("the ears")?;
+        let say: TrainSay = serde_json::from_str(&line).with_context(|| format!("the ears said {}", clean(&line)))?;
+        if let Some(end) = show.say(say) {
+            result = Some(end);
+        }
+    }
+    let status = child.wait().context("the ears")?;
+    ended.store(true, Ordering::Relaxed);
+    stopper.thread().unpark();
+    let _ = stopper.join();
+    match result {
+        Some(Ok(_)) if cancel.load(Ordering::Relaxed) => Ok(Outcome::Interrupted),
+        Some(Ok(outcome)) => Ok(outcome),
+        Some(Err(reason)) => anyhow::bail!("{}", clean(&reason)),
+        None => anyhow::bail!("the ears ended without a word ({status})"),
+    }
+}
+
+/// What is shown on stderr while the ears work; the path of what they made goes to stdout.
+#[derive(Debug, Default)]
+struct Show {
+    terminal: Option<bool>,
+    runs: u32,
+    run: u32,
+    steps: u32,
+    curve: Vec<CurvePoint>,
+    scores: Vec<f64>,
+}
+
+impl Show {
+    fn terminal(&mut self) -> bool {
+        *self.terminal.get_or_insert_with(|| std::io::stderr().is_terminal())
+    }
+
+    fn say(&mut self, say: TrainSay) -> Option<Result<Outcome, String>> {
+        match say {
+            TrainSay::Started { protocol, .. } if protocol != PROTOCOL_VERSION => {
+                return Some(Err("these ears are of another version; run `make build`, or `make install`".to_owned()));
+            }
+            TrainSay::Started { device, clips, genres, runs, .. } => {
+                self.runs = runs;
+                let genres: Vec<String> = genres.iter().map(|g| clean(g).into_owned()).collect();
+                eprintln!(
+                    "deepcuts: {clips} clips, {} genres ({}), {runs} runs, on {device}",
+                    genres.len(),
+                    genres.join(" ")
+                );
+            }
+            TrainSay::Hearing { done, total, failed } => {
+                if self.terminal() {
+                    eprint!("\rdeepcuts: heard {done} of {total} files, {failed} failed ");
+                    if done == total {
+                        eprintln!();
+                    }
+                } else if done == total || done % 100 == 0 {
+                    eprintln!("deepcuts: heard {done} of {total} files, {failed} failed");
+                }
+            }
+            TrainSay::Skipped { path, reason } => eprintln!("deepcuts: {}: {}", clean_path(&path.0), clean(&reason)),
+            TrainSay::Run { fold, seed, from_step, steps } => {
+                self.run += 1;
+                self.steps = steps;
+                self.curve.clear();
+                let from = if from_step > 0 { format!(", going on from step {from_step}") } else { String::new() };
+                eprintln!("deepcuts: run {} of {}: fold {fold}, seed {seed}{from}", self.run, self.runs);
+            }
+            TrainSay::Curve { point, eta_s, .. } => {
+                self.curve.push(point);
+                eprintln!("{}", self.line(point, eta_s));
+            }
+            TrainSay::Ran { score } => {
+                self.scores.push(score.clip_accuracy);
+                eprintln!(
+                    "deepcuts: fold {} seed {}: {:.1} % of {} clips right, {:.1} % of the chunks",
+                    score.fold,
+                    score.seed,
+                    score.clip_accuracy * 100.0,
+                    score.clips,
+                    score.chunk_accuracy * 100.0
+                );
+            }
+            TrainSay::Stopping => eprintln!("deepcuts: stopped; the best so far is kept, `--resume` goes on"),
+            TrainSay::Note { text } => eprintln!("deepcuts: {}", clean(&text)),
+            TrainSay::Done { path, clip_accuracy } => {
+                if let Some(a) = clip_accuracy {
+                    eprintln!("deepcuts: {:.1} % of the held-out clips right", a * 100.0);
+                }
+                if let Some(path) = path {
+                    println!("{}", clean_path(&path.0));
+                }
+                return Some(Ok(Outcome::Good));
+            }
+            TrainSay::Fatal { reason } => return Some(Err(reason)),
+        }
+        None
+    }
+
+    /// One point of the curve, and the watched accuracy so far as a line of blocks.
+    fn line(&self, p: CurvePoint, eta_s: u64) -> String {
+        const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+        let block = |a: f64| BLOCKS.get((a * 8.0) as usize).copied().unwrap_or('█');
+        let curve: String = self.curve.iter().rev().take(24).rev().map(|p| block(p.valid_accuracy)).collect();
+        format!(
+            "  step {:>5}/{} loss {:.3} / {:.3}  right {:>4.1} / {:>4.1} %  {curve}  {} left",
+            p.step,
+            self.steps,
+            p.train_loss,
+            p.valid_loss,
+            p.train_accuracy * 100.0,
+            p.valid_accuracy * 100.0,
+            super::scan::span(eta_s as f64)
+        )
+    }
+}

@@ -21,6 +21,7 @@ pub mod payload;
 pub mod pipeline;
 pub mod progress;
 pub mod role;
+pub mod search;
 pub mod store;
 pub mod tags;
 pub mod text;

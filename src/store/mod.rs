@@ -10,11 +10,14 @@ mod changes;
 mod corrections;
 mod failures;
 mod files;
+mod index_feed;
 mod journal;
 mod live;
 mod mix;
 mod models;
 mod open;
+mod searches;
+mod similar;
 mod stats;
 
 use std::{
@@ -30,9 +33,11 @@ pub use analyses::Analysis;
 pub use corrections::{Correction, NewCorrection, Span};
 pub use failures::Failure;
 pub use files::{FileRow, Known, KnownState, NewFile};
+pub use index_feed::{IndexMix, IndexRow, IndexTimeline};
 pub use journal::{Finished, NewWrite, RunRow, WriteRow, WriteState};
 pub use live::Changed;
 pub use models::ModelRow;
+pub use similar::Vectors;
 pub use stats::Stats;
 
 /// What can go wrong with the database.

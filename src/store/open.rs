@@ -12,8 +12,11 @@ use rusqlite_migration::{M, Migrations};
 use super::{Result, Store, StoreError, now_ms};
 
 /// The released migrations, in order. A released one never changes; a change of schema appends.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/0001-library.sql"), include_str!("../../migrations/0002-tags.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001-library.sql"),
+    include_str!("../../migrations/0002-tags.sql"),
+    include_str!("../../migrations/0003-search.sql"),
+];
 
 static ALL: LazyLock<Migrations<'static>> = LazyLock::new(|| MIGRATIONS.iter().map(|sql| M::up(sql)).collect());
 

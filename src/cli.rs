@@ -53,6 +53,21 @@ pub enum Command {
         after_help = "Examples:\n  deepcuts watch ~/Music\n  systemctl --user enable --now deepcuts   (see the README)"
     )]
     Watch(WatchArgs),
+    /// Ask for what you want to hear
+    #[command(
+        after_help = "Examples:\n  deepcuts search mostly jazz with some blues\n  deepcuts search 'starts classical, ends metal'\n  deepcuts search 'jazz > 60% year:1955..1965 -live'\n  deepcuts search 'no pop or rock' --format paths -0 | xargs -0 mpv\n  deepcuts search --save dinner 'a lot of jazz, no metal' && deepcuts search @dinner\n\nWords: pure, mostly, half, a lot of, some, a bit of, no; about 30% jazz; more jazz than blues; jazz:20..40;\njazz in the first minute; starts with, ends with; and, or, ( ), \"quoted words\", word*.\nFields: artist: album: title: path: genre: year: length: bitrate: added: format: source: state: model:, name::regex,\nyear- and artist+ to sort, limit:20. Exit 0: hits, 1: none, 2: the query makes no sense."
+    )]
+    Search(SearchArgs),
+    /// Tracks that sound like these
+    #[command(
+        after_help = "Examples:\n  deepcuts similar song.flac\n  deepcuts similar a.mp3 b.mp3 --format m3u8 > mix.m3u8"
+    )]
+    Similar(SimilarArgs),
+    /// Write what a query finds as a playlist or a table
+    #[command(
+        after_help = "Examples:\n  deepcuts export mostly jazz --output jazz.m3u8\n  deepcuts export @dinner --format m3u8 --relative-to ~/Music > ~/Music/dinner.m3u8\n  deepcuts export --format csv > library.csv"
+    )]
+    Export(ExportArgs),
     /// Everything that is known of a file or folder
     Show(ShowArgs),
     /// Say what a track, or every track in a folder, really is
@@ -133,6 +148,99 @@ pub struct ScanArgs {
 pub struct WatchArgs {
     /// Folders [default: the library's roots]
     pub paths: Vec<PathBuf>,
+}
+
+/// How the answer to a search is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SearchForm {
+    /// For people
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
+    /// One JSON object a line
+    Ndjson,
+    /// Tab-separated values
+    Tsv,
+    /// One path a line
+    Paths,
+    /// A playlist
+    M3u8,
+}
+
+/// `search`
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// What you want to hear; nothing means everything, @NAME a saved search
+    #[arg(value_name = "QUERY")]
+    pub query: Vec<String>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: SearchForm,
+    /// Paths, each ended by a NUL byte
+    #[arg(short = '0', long = "null")]
+    pub null: bool,
+    /// Show at most so many
+    #[arg(short = 'n', long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Say how the query was read and why the first hits come first
+    #[arg(long)]
+    pub explain: bool,
+    /// Keep the query under this name
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["forget", "saved"])]
+    pub save: Option<String>,
+    /// Forget the saved search of this name
+    #[arg(long, value_name = "NAME", conflicts_with = "saved")]
+    pub forget: Option<String>,
+    /// List the saved searches
+    #[arg(long)]
+    pub saved: bool,
+}
+
+/// `similar`
+#[derive(Debug, Args)]
+pub struct SimilarArgs {
+    /// Tracks of the library
+    #[arg(required = true, value_name = "FILE")]
+    pub paths: Vec<PathBuf>,
+    /// At most so many
+    #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
+    pub limit: usize,
+    /// Let an artist come up more than once
+    #[arg(long)]
+    pub same_artist: bool,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: SearchForm,
+}
+
+/// What `export` writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ExportForm {
+    /// A playlist, UTF-8
+    #[default]
+    M3u8,
+    /// Comma-separated values
+    Csv,
+    /// As `search --format json`
+    Json,
+}
+
+/// `export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// A query, as for `search`
+    #[arg(value_name = "QUERY")]
+    pub query: Vec<String>,
+    /// What is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ExportForm,
+    /// Paths of a playlist are relative to this folder
+    #[arg(long, value_name = "DIR")]
+    pub relative_to: Option<PathBuf>,
+    /// The file; stdout when there is none
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// `show`

@@ -8,7 +8,11 @@ mod history;
 mod manual;
 mod scan;
 mod select;
+mod export;
+mod index;
+mod search;
 mod show;
+mod similar;
 mod status;
 mod tag;
 mod train;
@@ -36,6 +40,8 @@ pub enum Outcome {
     Good,
     /// None found, or some files failed: 1.
     Partly,
+    /// What was asked makes no sense, and has been said: 2.
+    Refused,
     /// Interrupted: 130.
     Interrupted,
 }
@@ -47,6 +53,7 @@ impl Outcome {
         match self {
             Self::Good => 0,
             Self::Partly => 1,
+            Self::Refused => COULD_NOT_RUN,
             Self::Interrupted => 130,
         }
     }
@@ -110,6 +117,9 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match command {
         Some(Command::Scan(args)) => scan::run(&desk, &args),
         Some(Command::Watch(args)) => watch::run(&desk, &args),
+        Some(Command::Search(args)) => search::run(&desk, &args),
+        Some(Command::Similar(args)) => similar::run(&desk, &args),
+        Some(Command::Export(args)) => export::run(&desk, &args),
         Some(Command::Show(args)) => show::run(&desk, &args),
         Some(Command::Correct(args)) => correct::run(&desk, &args),
         Some(Command::Train(args)) => train::run(&desk, &args),

@@ -13,13 +13,14 @@ use std::{
 use deepcuts_protocol::ModelCard;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Desk, Outcome, library_path};
+use super::{Desk, Outcome, index::IndexKeeper, library_path};
 use crate::{
     cli::{Form, ScanArgs},
     ears, paths,
     pipeline::{self, Follow, Report, Root, Scan},
     progress::Progress,
     role::Role,
+    store::Store,
     text::{clean, clean_path},
 };
 
@@ -35,13 +36,15 @@ pub(super) fn run(desk: &Desk, args: &ScanArgs) -> anyhow::Result<Outcome> {
     let progress = Arc::new(Progress::default());
     let show = Show::start(&progress);
     let scan = Scan { roots, retry_failed: args.retry_failed, config: &desk.config, ears: setup, card };
-    let report = pipeline::scan(&store, &scan, &mut Following { bar: show.bar.clone() }, &progress, &cancel);
+    let mut following = Following { bar: show.bar.clone(), index: IndexKeeper::new(desk.paths.index.clone()) };
+    let report = pipeline::scan(&store, &scan, &mut following, &progress, &cancel);
+    following.index.close(&store);
     show.stop();
     end(&report?)
 }
 
 /// The folders to scan: those named, else the settings', else those scanned before.
-pub(super) fn roots(desk: &Desk, store: &crate::store::Store, named: &[PathBuf]) -> anyhow::Result<Vec<Root>> {
+pub(super) fn roots(desk: &Desk, store: &Store, named: &[PathBuf]) -> anyhow::Result<Vec<Root>> {
     let whole = |path| Root { path, part_of: None };
     if !named.is_empty() {
         return named
@@ -118,9 +121,14 @@ fn failed(desk: &Desk, format: Form) -> anyhow::Result<Outcome> {
 /// What follows a scan: warnings on stderr, and the index.
 struct Following {
     bar: ProgressBar,
+    index: IndexKeeper,
 }
 
 impl Follow for Following {
+    fn committed(&mut self, store: &Store, last: bool) {
+        self.index.committed(store, last);
+    }
+
     fn warn(&mut self, path: &Path, reason: &str) {
         let line = format!("deepcuts: {}: {}", clean_path(path), clean(reason));
         if self.bar.is_hidden() { eprintln!("{line}") } else { self.bar.println(line) }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{
     Desk, Outcome,
+    index::IndexKeeper,
     scan::{cancel_on_signal, ears_setup, roots},
 };
 use crate::{
@@ -21,17 +22,24 @@ pub(super) fn run(desk: &Desk, args: &WatchArgs) -> anyhow::Result<Outcome> {
     let (setup, card) = ears_setup(desk)?;
     let cancel = cancel_on_signal()?;
     let scan = Scan { roots, retry_failed: false, config: &desk.config, ears: setup, card };
-    let mut watching = Watching { first: true };
-    pipeline::stay(&store, &scan, &mut watching, &cancel)?;
+    let mut watching = Watching { first: true, index: IndexKeeper::new(desk.paths.index.clone()) };
+    let stayed = pipeline::stay(&store, &scan, &mut watching, &cancel);
+    watching.index.close(&store);
+    stayed?;
     Ok(Outcome::Good)
 }
 
 /// What is said while it watches: a line a file, on stdout, for people and for a journal.
 struct Watching {
     first: bool,
+    index: IndexKeeper,
 }
 
 impl Follow for Watching {
+    fn committed(&mut self, store: &Store, last: bool) {
+        self.index.committed(store, last);
+    }
+
     fn heard(&mut self, store: &Store, file: i64) {
         let Ok(Some(row)) = store.file(file) else { return };
         let Ok(Some(mix)) = store.mix(row.track) else { return };

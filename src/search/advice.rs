@@ -109,10 +109,7 @@ fn relaxations(part: &Expr) -> Vec<Expr> {
         if low.is_none() && high.is_none() {
             break;
         }
-        steps.push(relaxed(
-            Bounds { low: low.map(|m| (Share(m), true)), high: high.map(|m| (Share(m), true)) },
-            false,
-        ));
+        steps.push(relaxed(Bounds { low: low.map(|m| (Share(m), true)), high: high.map(|m| (Share(m), true)) }, false));
     }
     steps
 }

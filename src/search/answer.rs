@@ -75,7 +75,9 @@ pub struct Hit {
 }
 
 impl Hit {
-    fn new(row: FileRow, mix: Option<Mix>, distance: u32, weight: u32) -> Self {
+    /// The hit of a file, with what ranked it.
+    #[must_use]
+    pub fn new(row: FileRow, mix: Option<Mix>, distance: u32, weight: u32) -> Self {
         Self {
             file_id: row.id,
             track_id: row.track,

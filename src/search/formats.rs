@@ -182,11 +182,7 @@ pub fn paths(out: &mut impl Write, hits: &[Hit], end: u8, terminal: bool) -> std
 ///
 /// # Errors
 /// What the writer says.
-pub fn m3u8<'a>(
-    out: &mut impl Write,
-    hits: &'a [Hit],
-    relative_to: Option<&Path>,
-) -> std::io::Result<Vec<&'a Path>> {
+pub fn m3u8<'a>(out: &mut impl Write, hits: &'a [Hit], relative_to: Option<&Path>) -> std::io::Result<Vec<&'a Path>> {
     let mut left_out = Vec::new();
     out.write_all(b"#EXTM3U\n")?;
     for hit in hits {

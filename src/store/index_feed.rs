@@ -185,11 +185,9 @@ impl Store {
     /// What SQLite says.
     pub fn changes_after(&self, after: i64, limit: usize) -> Result<Option<(i64, Vec<i64>)>> {
         let rows: Vec<(i64, i64)> = self.wrap(
-            self.conn
-                .prepare_cached("SELECT seq, file_id FROM changes WHERE seq > ?1 ORDER BY seq LIMIT ?2")
-                .and_then(|mut s| {
-                    s.query_map(rusqlite::params![after, limit as i64], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
-                }),
+            self.conn.prepare_cached("SELECT seq, file_id FROM changes WHERE seq > ?1 ORDER BY seq LIMIT ?2").and_then(
+                |mut s| s.query_map(rusqlite::params![after, limit as i64], |r| Ok((r.get(0)?, r.get(1)?)))?.collect(),
+            ),
         )?;
         let Some((last, _)) = rows.last() else { return Ok(None) };
         let last = *last;
@@ -249,8 +247,10 @@ impl Store {
     /// What SQLite says.
     pub fn make_library_id(&self) -> Result<String> {
         self.wrap(
-            self.conn
-                .execute("INSERT INTO meta VALUES ('library_id', lower(hex(randomblob(16)))) ON CONFLICT DO NOTHING", []),
+            self.conn.execute(
+                "INSERT INTO meta VALUES ('library_id', lower(hex(randomblob(16)))) ON CONFLICT DO NOTHING",
+                [],
+            ),
         )?;
         self.library_id()?.ok_or_else(|| self.value("the library has no id"))
     }
@@ -260,8 +260,7 @@ impl Store {
     /// # Errors
     /// What SQLite says.
     pub fn file_count(&self) -> Result<u64> {
-        self.wrap(self.conn.query_row("SELECT COUNT(*) FROM files", [], |r| r.get::<_, i64>(0)))
-            .map(i64::cast_unsigned)
+        self.wrap(self.conn.query_row("SELECT COUNT(*) FROM files", [], |r| r.get::<_, i64>(0))).map(i64::cast_unsigned)
     }
 
     /// The row of each genre: timelines in the index are made of them.

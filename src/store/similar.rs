@@ -16,7 +16,9 @@ impl Store {
         use rusqlite::OptionalExtension;
         self.wrap(
             self.conn
-                .prepare_cached("SELECT trunk_id FROM embeddings GROUP BY trunk_id ORDER BY COUNT(*) DESC, trunk_id LIMIT 1")
+                .prepare_cached(
+                    "SELECT trunk_id FROM embeddings GROUP BY trunk_id ORDER BY COUNT(*) DESC, trunk_id LIMIT 1",
+                )
                 .and_then(|mut s| s.query_row([], |r| r.get(0)).optional()),
         )
     }

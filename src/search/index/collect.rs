@@ -109,20 +109,17 @@ impl Collector for Ranker<'_> {
                 let down = sort.descending;
                 Ok(match &sort.key {
                     SortKey::Number(field) => Sort::Number { column: columns.i64(field.name())?, down },
-                    SortKey::Share(genre) => {
-                        Sort::Share { levels: Levels::open(segment, &share_column(genre))?, down }
-                    }
+                    SortKey::Share(genre) => Sort::Share { levels: Levels::open(segment, &share_column(genre))?, down },
                     SortKey::Text(field) => Sort::Text { column: columns.bytes(&key_column(*field))?, down },
                 })
             })
             .collect::<tantivy::Result<_>>()?;
         let genres = self.asked.genres();
-        let levels = genres
-            .iter()
-            .map(|genre| Levels::open(segment, &share_column(genre)))
-            .collect::<tantivy::Result<_>>()?;
+        let levels =
+            genres.iter().map(|genre| Levels::open(segment, &share_column(genre))).collect::<tantivy::Result<_>>()?;
         let place = |genre| genres.iter().position(|g| g == genre).unwrap_or(0);
-        let ways = self.asked.alternatives.iter().map(|way| way.iter().map(|(g, n)| (place(g), *n)).collect()).collect();
+        let ways =
+            self.asked.alternatives.iter().map(|way| way.iter().map(|(g, n)| (place(g), *n)).collect()).collect();
         Ok(Segment {
             sorts,
             levels,
@@ -174,7 +171,8 @@ impl Segment {
             [] => 0,
             // Most queries: one way, one or two genres.
             [way] => super::super::rank::apart(
-                way.iter().map(|(place, wanted)| (self.levels.get(*place).map_or(0, |l| millionths(l.get(doc))), *wanted)),
+                way.iter()
+                    .map(|(place, wanted)| (self.levels.get(*place).map_or(0, |l| millionths(l.get(doc))), *wanted)),
             ),
             ways => {
                 let shares: Vec<u32> = self.levels.iter().map(|levels| millionths(levels.get(doc))).collect();
@@ -236,9 +234,7 @@ fn texts_at(column: &BytesColumn, ords: &[u64]) -> Vec<Option<Vec<u8>>> {
     if !matches!(complete, Ok(true)) {
         tracing::warn!("the search index has lost a text; `deepcuts doctor` can rebuild it");
     }
-    ords.iter()
-        .map(|ord| wanted.binary_search(ord).ok().and_then(|place| texts.get(place).cloned()))
-        .collect()
+    ords.iter().map(|ord| wanted.binary_search(ord).ok().and_then(|place| texts.get(place).cloned())).collect()
 }
 
 impl SegmentCollector for Segment {
@@ -277,18 +273,15 @@ impl SegmentCollector for Segment {
         let mut keys = std::mem::take(&mut self.best);
         keys.sort_unstable();
         let orders: Vec<u64> = keys.iter().map(|key| key.order).collect();
-        let orders: Vec<Vec<u8>> =
-            texts_at(&self.order, &orders).into_iter().map(Option::unwrap_or_default).collect();
+        let orders: Vec<Vec<u8>> = texts_at(&self.order, &orders).into_iter().map(Option::unwrap_or_default).collect();
         let texts: Vec<Vec<Option<Vec<u8>>>> = self
             .sorts
             .iter()
             .enumerate()
             .map(|(s, sort)| match sort {
                 Sort::Text { column: Some(column), .. } => {
-                    let ords: Vec<u64> = keys
-                        .iter()
-                        .map(|key| column.ords().first(key.doc).unwrap_or(u64::MAX))
-                        .collect();
+                    let ords: Vec<u64> =
+                        keys.iter().map(|key| column.ords().first(key.doc).unwrap_or(u64::MAX)).collect();
                     debug_assert!(s < SORTS);
                     texts_at(column, &ords)
                 }

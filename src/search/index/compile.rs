@@ -47,8 +47,12 @@ impl Compiler<'_> {
     fn expr(&self, expr: &Expr, so: bool) -> Box<dyn Query> {
         match (expr, so) {
             (Expr::Not(part), so) => self.expr(part, !so),
-            (Expr::All(parts), true) | (Expr::Any(parts), false) => all(parts.iter().map(|p| self.expr(p, so)).collect()),
-            (Expr::Any(parts), true) | (Expr::All(parts), false) => any(parts.iter().map(|p| self.expr(p, so)).collect()),
+            (Expr::All(parts), true) | (Expr::Any(parts), false) => {
+                all(parts.iter().map(|p| self.expr(p, so)).collect())
+            }
+            (Expr::Any(parts), true) | (Expr::All(parts), false) => {
+                any(parts.iter().map(|p| self.expr(p, so)).collect())
+            }
             (Expr::Leaf(leaf), so) => self.leaf(&leaf.test, so),
         }
     }

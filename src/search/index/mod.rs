@@ -121,7 +121,11 @@ fn open(path: &Path, store: &Store) -> Result<(Index, Fields, Stamp), IndexError
     let damaged = |e: tantivy::TantivyError| unusable(Unusable::Damaged(e.to_string()));
     if !path.join("meta.json").exists() {
         let empty = std::fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none());
-        return Err(unusable(if empty { Unusable::Absent } else { Unusable::Damaged("its list of parts is gone".into()) }));
+        return Err(unusable(if empty {
+            Unusable::Absent
+        } else {
+            Unusable::Damaged("its list of parts is gone".into())
+        }));
     }
     let index = Index::open_in_dir(path).map_err(damaged)?;
     let (wanted, fields) = schema();
@@ -147,14 +151,12 @@ impl Reader {
     /// [`IndexError::Unusable`] with the reason, when it has to be made first.
     pub fn open(path: &Path, store: &Store) -> Result<Self, IndexError> {
         let (index, fields, stamp) = open(path, store)?;
-        let reader = index
-            .reader_builder()
-            .reload_policy(ReloadPolicy::Manual)
-            .try_into()
-            .map_err(|e: tantivy::TantivyError| IndexError::Unusable {
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(
+            |e: tantivy::TantivyError| IndexError::Unusable {
                 path: path.into(),
                 why: Unusable::Damaged(e.to_string()),
-            })?;
+            },
+        )?;
         Ok(Self { path: path.into(), fields, reader, seq: stamp.seq })
     }
 

@@ -89,7 +89,8 @@ impl Indexer {
 
     fn on(path: &Path, index: &Index, fields: Fields, stamp: Stamp) -> Result<Self, IndexError> {
         // A damaged segment shows when it is opened for reading.
-        let damaged = |e: TantivyError| IndexError::Unusable { path: path.into(), why: Unusable::Damaged(e.to_string()) };
+        let damaged =
+            |e: TantivyError| IndexError::Unusable { path: path.into(), why: Unusable::Damaged(e.to_string()) };
         index.reader().map_err(damaged)?;
         let writer = index.writer_with_num_threads(1, WRITER_BYTES).map_err(wrap(path))?;
         Ok(Self {

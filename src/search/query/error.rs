@@ -40,11 +40,6 @@ impl fmt::Display for QueryError {
         let at = clean(part(start..end)).into_owned();
         let after = clean(part(end..to)).into_owned();
         let carets = "^".repeat(at.width().clamp(1, AROUND));
-        write!(
-            f,
-            "{}\n  {before}{at}{after}\n  {}{carets}",
-            clean(&self.message),
-            " ".repeat(before.width())
-        )
+        write!(f, "{}\n  {before}{at}{after}\n  {}{carets}", clean(&self.message), " ".repeat(before.width()))
     }
 }

@@ -111,7 +111,10 @@ impl Parser<'_, '_> {
     fn field(&mut self, first: usize, name: &str, value: &str, place: Span, regex: bool) -> Parsed<Option<Expr>> {
         if !FIELDS.contains(&name) {
             let near = FIELDS.iter().find(|field| strsim::damerau_levenshtein(field, name) <= 2);
-            let hint = near.map_or_else(|| format!("the fields are {}", FIELDS.join(", ")), |near| format!("did you mean {near}?"));
+            let hint = near.map_or_else(
+                || format!("the fields are {}", FIELDS.join(", ")),
+                |near| format!("did you mean {near}?"),
+            );
             return self.error(
                 self.span_from(first),
                 format!("no field or genre is called {name}; {hint} (quote it to look for the words)"),
@@ -164,7 +167,8 @@ impl Parser<'_, '_> {
             _ => match formats(&lower) {
                 Some(names) => Test::Format(names),
                 None => {
-                    return self.error(place, "format is one of mp3, flac, ogg, vorbis, opus, m4a, aac, wav, aiff, caf, mka");
+                    return self
+                        .error(place, "format is one of mp3, flac, ogg, vorbis, opus, m4a, aac, wav, aiff, caf, mka");
                 }
             },
         };
@@ -174,7 +178,8 @@ impl Parser<'_, '_> {
     /// `year >= 1960`. An error when a comparison follows a word that is neither number field nor genre.
     pub fn compared_field(&mut self) -> Parsed<Option<Expr>> {
         let first = self.at;
-        let (Some(word), Some(Tok::Compare(op))) = (self.word(), self.tokens.get(first + 1).map(|token| token.tok.clone()))
+        let (Some(word), Some(Tok::Compare(op))) =
+            (self.word(), self.tokens.get(first + 1).map(|token| token.tok.clone()))
         else {
             return Ok(None);
         };

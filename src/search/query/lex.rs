@@ -76,7 +76,12 @@ pub(super) enum Tok {
     Comma,
     Compare(Op),
     /// `name:value`, `name:"value"`, `name::regex`.
-    Field { name: String, value: String, value_span: Span, regex: bool },
+    Field {
+        name: String,
+        value: String,
+        value_span: Span,
+        regex: bool,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,8 +15,6 @@ mod lex;
 mod number;
 mod parse;
 mod phrases;
-#[cfg(test)]
-mod tests;
 mod thresholds;
 
 pub use ast::{
@@ -27,8 +25,8 @@ pub use duration::show_ms;
 pub use error::QueryError;
 pub(super) use fields::{SORTS, compile};
 pub use lex::Op;
+pub(super) use parse::FIELDS;
 pub use parse::Grammar;
-pub(super) use parse::{FIELDS, FILLERS};
 pub(super) use phrases::QUANTIFIERS;
 pub use thresholds::Thresholds;
 

@@ -23,9 +23,26 @@ use super::{
 use crate::{genre::Taxonomy, search::fold};
 
 /// Words that carry no wish: passed over and reported.
-pub(crate) const FILLERS: &[&str] = &[
-    "songs", "song", "music", "tracks", "track", "tunes", "tune", "from", "the", "a", "an", "me", "something", "stuff",
-    "please", "that", "which", "is", "are",
+const FILLERS: &[&str] = &[
+    "songs",
+    "song",
+    "music",
+    "tracks",
+    "track",
+    "tunes",
+    "tune",
+    "from",
+    "the",
+    "a",
+    "an",
+    "me",
+    "something",
+    "stuff",
+    "please",
+    "that",
+    "which",
+    "is",
+    "are",
 ];
 
 /// Names of the fields, for messages and completion.
@@ -199,7 +216,8 @@ impl Parser<'_, '_> {
                 }
                 Some(Tok::Word(word)) if word.eq_ignore_ascii_case("or") => {
                     if parts.is_empty() {
-                        return self.error(self.span(), "`or` needs a clause before it (quote it to look for the word)");
+                        return self
+                            .error(self.span(), "`or` needs a clause before it (quote it to look for the word)");
                     }
                     both = false;
                     self.at += 1;

@@ -1,0 +1,145 @@
+//! Searching, as a listener does it: the real program, on a library that scripted ears have heard.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use support::Machine;
+
+/// Five recordings of eight chunks of five seconds each; their names are what the ears hear.
+fn machine() -> Machine {
+    let machine = Machine::new();
+    for (i, name) in
+        ["jazz6-blues2.wav", "jazz8.wav", "metal5-jazz3.wav", "classical4-metal4.wav", "blues3.wav"].iter().enumerate()
+    {
+        machine.wav(name, i as u32 + 1);
+    }
+    machine.scan().exits(0);
+    machine
+}
+
+#[test]
+fn mostly_jazz_with_some_blues() {
+    let machine = machine();
+    let ran = machine.run(&["search", "mostly jazz with some blues"]).exits(0);
+    let out = ran.out();
+    let mut lines = out.lines();
+    assert_eq!(lines.next(), Some("jazz >= 50% and largest, blues 15-50% - 1 of 5 tracks"));
+    assert_eq!(lines.next(), Some("jazz6-blues2   jazz 75  blues 25"));
+    assert_eq!(lines.next(), None);
+}
+
+#[test]
+fn each_form_of_an_answer() {
+    let machine = machine();
+    let json = machine.run(&["search", "--format", "json", "jazz > 30%"]).exits(0).json();
+    assert_eq!(json["meaning"], "jazz > 30%");
+    assert_eq!(json["coverage"], serde_json::json!({"heard": 5, "known": 5}));
+    let names: Vec<_> = json["tracks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| t["path"].as_str().unwrap().rsplit('/').next().unwrap().to_owned())
+        .collect();
+    // The middle of 30 to 100 % is 65 %: 75, 37.5 and 100 % are 10, 27.5 and 35 points away.
+    assert_eq!(names, ["jazz6-blues2.wav", "metal5-jazz3.wav", "jazz8.wav"]);
+    assert_eq!(json["tracks"][1]["mix"], serde_json::json!({"metal": 0.625, "jazz": 0.375}));
+    assert_eq!(json["tracks"][1]["unsure"], 0.0);
+    assert_eq!(json["tracks"][1]["source"], "model");
+    let paths = machine.run(&["search", "-0", "metal"]).exits(0);
+    assert_eq!(paths.0.stdout.iter().filter(|b| **b == 0).count(), 2);
+    let lines = machine.run(&["search", "--format", "ndjson"]).exits(0).out();
+    assert_eq!(lines.lines().count(), 5);
+    let playlist = machine.run(&["search", "--format", "m3u8", "starts classical, ends metal"]).exits(0).out();
+    assert!(playlist.starts_with("#EXTM3U\n#EXTINF:"), "{playlist}");
+    assert!(playlist.ends_with("classical4-metal4.wav\n"), "{playlist}");
+    let tsv = machine.run(&["search", "--format", "tsv", "pure jazz"]).exits(0).out();
+    assert!(tsv.lines().nth(1).unwrap().contains("\tjazz=1\t0\tmodel"), "{tsv}");
+}
+
+#[test]
+fn exit_codes_and_carets() {
+    let machine = machine();
+    let none = machine.run(&["search", "mostly country"]).exits(1).out();
+    assert!(none.contains("0 of 5"), "{none}");
+    let bad = machine.run(&["search", "mostly jaz (blues"]).exits(2);
+    assert_eq!(bad.out(), "");
+    assert!(bad.err().contains("never closed\n  mostly jaz (blues\n             ^"), "{}", bad.err());
+    machine.run(&["search"]).exits(0);
+    machine.run(&["search", "jazz -blues"]).exits(0);
+    machine.run(&["search", "--", "jazz", "-blues"]).exits(0);
+}
+
+#[test]
+fn nothing_found_comes_with_advice() {
+    let machine = machine();
+    let out = machine.run(&["search", "mostly metal with some jazz year:1990"]).exits(1).out();
+    assert!(out.contains("`year 1990` removed the most: 1 without it"), "{out}");
+    assert!(out.contains("nearest looser: metal >= 50% and largest, jazz 15-50% - 1"), "{out}");
+    let out = machine.run(&["search", "mostly jazz and blues"]).exits(1).out();
+    assert!(out.contains("no track can be jazz >= 50% and largest and blues >= 50% and largest"), "{out}");
+}
+
+#[test]
+fn what_the_user_says_is_what_is_found() {
+    let machine = machine();
+    let path = machine.at("Music/blues3.wav");
+    machine.run(&["correct", path.to_str().unwrap(), "afrobeat=3", "funk=1"]).exits(0);
+    let out = machine.run(&["search", "mostly afrobeat", "source:user"]).exits(0).out();
+    assert!(out.contains("afrobeat 75  funk 25"), "{out}");
+    machine.run(&["search", "mostly blues"]).exits(1);
+    std::fs::remove_file(&path).unwrap();
+    machine.scan();
+    machine.run(&["search", "afrobeat"]).exits(1);
+    let out = machine.run(&["search", "afrobeat state:missing"]).exits(0).out();
+    assert!(out.contains("(missing)"), "{out}");
+}
+
+#[test]
+fn searches_are_kept_by_name() {
+    let machine = machine();
+    machine.run(&["search", "--save", "dinner", "a lot of jazz or blues, no metal"]).exits(0);
+    let direct = machine.run(&["search", "--format", "paths", "a lot of jazz or blues, no metal"]).exits(0).out();
+    assert_eq!(machine.run(&["search", "--format", "paths", "@dinner"]).exits(0).out(), direct);
+    let narrowed = machine.run(&["search", "--format", "paths", "@dinner no metal"]).exits(0).out();
+    assert!(narrowed.lines().count() < direct.lines().count());
+    assert!(machine.run(&["search", "--saved"]).exits(0).out().contains("@dinner  a lot of jazz"));
+    let loops = machine.run(&["search", "--save", "loop", "jazz @loop"]).exits(2);
+    assert!(loops.err().contains("contains itself"), "{}", loops.err());
+    machine.run(&["search", "--forget", "dinner"]).exits(0);
+    machine.run(&["search", "@dinner"]).exits(2);
+}
+
+#[test]
+fn an_index_that_is_gone_or_damaged_is_made_anew() {
+    let machine = machine();
+    let index = machine.at("library-index");
+    let expected = machine.run(&["search", "--format", "paths", "jazz"]).exits(0).out();
+    let again = || assert_eq!(machine.run(&["search", "--format", "paths", "jazz"]).exits(0).out(), expected);
+    std::fs::remove_dir_all(&index).unwrap();
+    again();
+    std::fs::write(index.join("meta.json"), "{").unwrap();
+    again();
+    for entry in std::fs::read_dir(&index).unwrap().map(Result::unwrap) {
+        if entry.path().extension().is_some_and(|e| e == "fast" || e == "idx" || e == "term") {
+            std::fs::write(entry.path(), "").unwrap();
+        }
+    }
+    again();
+    let kept = |name: &str| name.starts_with("library-index.aside-");
+    let aside =
+        std::fs::read_dir(machine.at("")).unwrap().filter(|e| kept(&e.as_ref().unwrap().file_name().to_string_lossy()));
+    assert_eq!(aside.count(), 1, "the last damaged index is kept, and no more");
+}
+
+#[test]
+fn export_writes_playlists_for_any_player() {
+    let machine = machine();
+    let list = machine.at("list.m3u8");
+    machine
+        .run(&["export", "jazz", "--output", list.to_str().unwrap(), "--relative-to", machine.at("").to_str().unwrap()])
+        .exits(0);
+    let text = std::fs::read_to_string(&list).unwrap();
+    assert_eq!(text.lines().filter(|line| line.starts_with("Music/")).count(), 3, "{text}");
+    let csv = machine.run(&["export", "--format", "csv"]).exits(0).out();
+    assert_eq!(csv.matches("\r\n").count(), 6, "{csv}");
+}

@@ -148,7 +148,7 @@ const PHRASES: &[(&str, &str, &str)] = &[
     ("added:2001", "added 2001", ""),
     // Order and number.
     ("jazz year- limit:2", "jazz >= 15%, by year descending, at most 2", "hj"),
-    ("limit:1 jazz+", "everything, by jazz, at most 1", "k"),
+    ("limit:1 jazz+", "everything, by jazz, at most 1", "f"),
     // Spaces, capitals, punctuation, nonsense.
     ("", "everything", "abcdefghijk"),
     (" \t ", "everything", "abcdefghijk"),
@@ -156,14 +156,14 @@ const PHRASES: &[(&str, &str, &str)] = &[
     ("me something from the", "everything; ignored \"me\", \"something\", \"from\", \"the\"", "abcdefghijk"),
     ("  MOSTLY   Jazz !!", "jazz >= 50% and largest; ignored \"!!\"", "a"),
     ("jazz!", "jazz >= 15%", "abhj"),
-    ("Jazzes", "\"Jazzes\" in title, artist, album or path; \"Jazzes\" is no genre, did you mean Jazz?", ""),
+    ("Jazzz", "\"Jazzz\" in title, artist, album or path; \"Jazzz\" is no genre, did you mean Jazz?", ""),
     ("metals", "metal >= 15%", "ce"),
     ("clasical", "\"clasical\" in title, artist, album or path; \"clasical\" is no genre, did you mean Classical?", ""),
     ("mostly harmless", "\"mostly\" in title, artist, album or path, \"harmless\" in title, artist, album or path", ""),
     ("'; DROP TABLE tracks; --", "\"DROP\" in title, artist, album or path, \"TABLE\" in title, artist, album or path, \"tracks;\" in title, artist, album or path; ignored \"';\", \"--\"", ""),
     ("../../etc/passwd", "\"../../etc/passwd\" in title, artist, album or path", ""),
     ("\u{1b}]0;x\u{7}", "\"\u{fffd}]0;x\u{fffd}\" in title, artist, album or path", ""),
-    ("title:*:* OR 1", "title has \"*:*\"", ""),
+    ("title:*:*", "everything; ignored \"title:*:*\"", "abcdefghijk"),
 ];
 
 /// (what is typed, part of what is said, where the carets begin, how many there are)
@@ -174,6 +174,7 @@ const REFUSED: &[(&str, &str, usize, usize)] = &[
     ("\"so what", "never closed", 0, 8),
     ("jazz or", "needs a clause after", 5, 2),
     ("or jazz", "needs a clause before", 0, 2),
+    ("title:*:* OR 1", "needs a clause before", 10, 2),
     ("jazz -", "", 0, 0),
     ("jazz not", "needs something after", 5, 3),
     ("mostly jazs", "did you mean Jazz?", 7, 4),

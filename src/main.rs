@@ -6,6 +6,7 @@ use clap::Parser;
 use deepcuts::{
     cli::Cli,
     commands::{self, COULD_NOT_RUN},
+    search::query::QueryError,
     text::clean,
 };
 
@@ -14,7 +15,11 @@ fn main() -> ExitCode {
         Ok(outcome) => ExitCode::from(outcome.code()),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("deepcuts: {}", clean(&format!("{error:#}")));
+            match error.downcast_ref::<QueryError>() {
+                // Clean already, and its caret needs its line breaks.
+                Some(error) => eprintln!("deepcuts: {error}"),
+                None => eprintln!("deepcuts: {}", clean(&format!("{error:#}"))),
+            }
             ExitCode::from(COULD_NOT_RUN)
         }
     }

@@ -7,10 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::{
-    Desk, Outcome,
-    search::{playlist, refused},
-};
+use super::{Desk, Outcome, search::playlist};
 use crate::{
     cli::{ExportArgs, ExportForm},
     search::{Answer, SearchOptions, formats},
@@ -20,10 +17,7 @@ use crate::{
 pub(super) fn run(desk: &Desk, args: &ExportArgs) -> anyhow::Result<Outcome> {
     let store = desk.reader()?;
     let taxonomy = desk.taxonomy(&store)?;
-    let query = match desk.grammar(&store, &taxonomy)?.parse(&args.query.join(" ")) {
-        Ok(query) => query,
-        Err(error) => return Ok(refused(&error)),
-    };
+    let query = desk.grammar(&store, &taxonomy)?.parse(&args.query.join(" "))?;
     let answer = desk.searcher(&store)?.run(&store, &taxonomy, &query, SearchOptions::default())?;
     match &args.output {
         None => write(&mut BufWriter::new(std::io::stdout().lock()), args, &answer)?,

@@ -4,13 +4,13 @@
 mod correct;
 mod doctor;
 mod eval;
+mod export;
 mod history;
+mod index;
 mod manual;
 mod scan;
-mod select;
-mod export;
-mod index;
 mod search;
+mod select;
 mod show;
 mod similar;
 mod status;
@@ -40,8 +40,6 @@ pub enum Outcome {
     Good,
     /// None found, or some files failed: 1.
     Partly,
-    /// What was asked makes no sense, and has been said: 2.
-    Refused,
     /// Interrupted: 130.
     Interrupted,
 }
@@ -53,7 +51,6 @@ impl Outcome {
         match self {
             Self::Good => 0,
             Self::Partly => 1,
-            Self::Refused => COULD_NOT_RUN,
             Self::Interrupted => 130,
         }
     }

@@ -15,7 +15,7 @@ use crate::{
         explain::explain,
         formats,
         index::{IndexError, Indexer},
-        query::{Grammar, Query, QueryError, Thresholds},
+        query::{Grammar, Query, Thresholds},
     },
     store::Store,
     text::clean,
@@ -30,10 +30,7 @@ pub(super) fn run(desk: &Desk, args: &SearchArgs) -> anyhow::Result<Outcome> {
     }
     let store = desk.reader()?;
     let taxonomy = desk.taxonomy(&store)?;
-    let query = match desk.grammar(&store, &taxonomy)?.parse(&args.query.join(" ")) {
-        Ok(query) => query,
-        Err(error) => return Ok(refused(&error)),
-    };
+    let query = desk.grammar(&store, &taxonomy)?.parse(&args.query.join(" "))?;
     let searcher = desk.searcher(&store)?;
     let options = SearchOptions { limit: args.limit, advice: true };
     let answer = searcher.run(&store, &taxonomy, &query, options)?;
@@ -70,20 +67,12 @@ fn saved(desk: &Desk, args: &SearchArgs) -> anyhow::Result<Option<Outcome>> {
         let mut grammar = desk.grammar(&store, &taxonomy)?;
         // Read with itself already kept, so that a search that contains itself is refused now.
         grammar.saved.insert(name.clone(), text.clone());
-        if let Err(error) = grammar.parse(&format!("@{name}")).and_then(|_| grammar.parse(&text)) {
-            return Ok(Some(refused(&error)));
-        }
+        grammar.parse(&text)?;
         store.save_search(&name, &text)?;
         writeln!(out, "saved; `deepcuts search @{name}` asks it again")?;
         return Ok(Some(Outcome::Good));
     }
     Ok(None)
-}
-
-/// Say what is wrong with a query, with its caret.
-pub(super) fn refused(error: &QueryError) -> Outcome {
-    eprintln!("deepcuts: {error}");
-    Outcome::Refused
 }
 
 fn print(

@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use super::{Desk, library_path};
-use crate::store::{FileRow, Store};
+use crate::{
+    search::{SearchOptions, formats},
+    store::{FileRow, Store},
+};
 
 /// The present files of the library that `words` mean: all without words, those at and below the words where all
 /// are paths that exist, else those that a search finds.
-pub(super) fn files(_desk: &Desk, store: &Store, words: &[String]) -> anyhow::Result<Vec<FileRow>> {
+pub(super) fn files(desk: &Desk, store: &Store, words: &[String]) -> anyhow::Result<Vec<FileRow>> {
     let mut files = Vec::new();
     if words.is_empty() {
         store.each_file(|file| files.push(file))?;
@@ -27,8 +30,13 @@ pub(super) fn files(_desk: &Desk, store: &Store, words: &[String]) -> anyhow::Re
         let mut seen = std::collections::HashSet::new();
         files.retain(|file| seen.insert(file.id));
     } else {
-        let missing = words.iter().find(|word| Path::new(word).symlink_metadata().is_err());
-        anyhow::bail!("{}: there is no such file", missing.map_or("", String::as_str));
+        let taxonomy = desk.taxonomy(store)?;
+        let query = desk.grammar(store, &taxonomy)?.parse(&words.join(" "))?;
+        let answer = desk.searcher(store)?.run(store, &taxonomy, &query, SearchOptions::default())?;
+        eprintln!("{}", formats::headline(&answer));
+        for hit in answer.hits {
+            files.extend(store.file(hit.file_id)?);
+        }
     }
     files.retain(|file| file.present);
     Ok(files)

@@ -73,6 +73,9 @@ pub struct IndexTimeline {
     pub winners: Vec<Option<Genre>>,
 }
 
+/// Notes that are kept after the index has learned them: whoever shows the library reads them, too.
+const KEPT: i64 = 10_000;
+
 const COLUMNS: &str = "SELECT f.id, f.track_id, f.path, f.format, f.state = 'present', f.title, f.artist, f.album, \
      f.album_artist, f.year, f.track_no, f.disc_no, f.genres, t.duration_ms, f.size, f.added_ms, m.source, m.chunks, \
      m.unsure FROM files f JOIN tracks t ON t.id = f.track_id LEFT JOIN mixes m ON m.track_id = f.track_id";
@@ -197,19 +200,6 @@ impl Store {
         Ok(Some((last, files)))
     }
 
-    /// The number of the latest change ever noted.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn last_change(&self) -> Result<i64> {
-        self.wrap(
-            self.conn
-                .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'changes'")
-                .and_then(|mut s| s.query_row([], |r| r.get(0)).optional()),
-        )
-        .map(|seq| seq.unwrap_or(0))
-    }
-
     /// Up to which change the index has learned everything: 0 before its first commit.
     ///
     /// # Errors
@@ -218,7 +208,7 @@ impl Store {
         Ok(self.meta("index_watermark")?.and_then(|text| text.parse().ok()).unwrap_or(0))
     }
 
-    /// Note that the index has learned everything up to change `seq`; those notes are dropped.
+    /// Note that the index has learned everything up to change `seq`; notes long before it are dropped.
     ///
     /// # Errors
     /// What SQLite says.
@@ -228,7 +218,7 @@ impl Store {
                 "INSERT INTO meta VALUES ('index_watermark', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
             )?
             .execute([seq.to_string()])?;
-            conn.prepare_cached("DELETE FROM changes WHERE seq <= ?1")?.execute([seq])?;
+            conn.prepare_cached("DELETE FROM changes WHERE seq <= ?1")?.execute([seq - KEPT])?;
             Ok(())
         })
     }

@@ -21,11 +21,13 @@ use super::{
         command::{self, Command, CommandLine, Typed},
         editor::{Edited, Editor, Target, corrections},
         help::Help,
+        history::History,
         jobs::Jobs,
         library::Library,
         models::Models,
         search::Search,
         settings::Settings,
+        tags::Tags,
         track::{self, Track},
         tracks::Tracks,
     },
@@ -83,6 +85,8 @@ enum Overlay {
     Command(CommandLine),
     Editor(Editor),
     Settings(Settings),
+    Tags(Tags),
+    History(History),
 }
 
 /// The state.
@@ -265,14 +269,19 @@ impl App {
                         }
                     };
                 }
-                Overlay::Help(_) | Overlay::Settings(_) => {}
+                _ => {}
             }
         } else if self.pane == Pane::Search && self.search.editing() {
             return self.search.key(key);
         }
         self.said = None;
         self.typed.push(keys::spell(key));
-        let scopes = if self.overlay.is_some() { &[Scope::Lists, Scope::Everywhere] } else { self.pane.scopes() };
+        let scopes: &[Scope] = match &self.overlay {
+            Some(Overlay::Tags(_)) => &[Scope::Tags, Scope::Lists, Scope::Everywhere],
+            Some(Overlay::History(_)) => &[Scope::History, Scope::Lists, Scope::Everywhere],
+            Some(_) => &[Scope::Lists, Scope::Everywhere],
+            None => self.pane.scopes(),
+        };
         match keys::find(&self.typed, scopes) {
             Found::Action(action) => {
                 self.typed.clear();
@@ -291,6 +300,23 @@ impl App {
             let scroll = match overlay {
                 Overlay::Help(help) => &mut help.scroll,
                 Overlay::Settings(settings) => &mut settings.scroll,
+                Overlay::Tags(tags) => {
+                    return tags.act(action).unwrap_or_else(|| {
+                        if matches!(action, Action::Back | Action::Quit) {
+                            self.overlay = None;
+                            return vec![Effect::Ask(Ask::LeaveTags)];
+                        }
+                        Vec::new()
+                    });
+                }
+                Overlay::History(history) => {
+                    return history.act(action).unwrap_or_else(|| {
+                        if matches!(action, Action::Back | Action::Quit | Action::History) {
+                            self.overlay = None;
+                        }
+                        Vec::new()
+                    });
+                }
                 _ => return Vec::new(),
             };
             match action {
@@ -356,6 +382,9 @@ impl App {
             }
             Action::NextHit | Action::PreviousHit => self.next_hit(action == Action::NextHit),
             Action::Correct => self.open_editor(),
+            Action::Similar => {
+                return self.selected().map(|row| Effect::Ask(Ask::Similar(row.track))).into_iter().collect();
+            }
             Action::Repeat => return self.repeat(),
             Action::Undo => {
                 return match self.undo.pop() {
@@ -367,6 +396,20 @@ impl App {
                 return self.selected().map(|row| Effect::Ask(Ask::Play(row.path.clone()))).into_iter().collect();
             }
             Action::CopyPath => return self.copy(),
+            Action::TagPreview => {
+                let rows: Vec<i64> = if self.shared.marks.is_empty() {
+                    self.tracks().view.iter().flat_map(|view| &view.rows).map(|row| row.file).collect()
+                } else {
+                    self.shared.marks.keys().copied().collect()
+                };
+                let (tags, effect) = Tags::open(rows);
+                self.overlay = Some(Overlay::Tags(tags));
+                return vec![effect];
+            }
+            Action::History => {
+                self.overlay = Some(Overlay::History(History::default()));
+                return vec![Effect::Ask(Ask::History)];
+            }
             Action::Export => self.overlay = Some(Overlay::Command(CommandLine::new("export ~/deepcuts.m3u8"))),
             _ => {}
         }
@@ -567,6 +610,14 @@ impl App {
                     self.detail = Some(detail);
                 }
             }
+            Done::Similar(track, rows) => {
+                if rows.is_empty() {
+                    self.said = Some(Said::note("there is nothing to compare it with"));
+                }
+                if let Some(detail) = self.detail.as_mut().filter(|d| d.row.track == track) {
+                    detail.similar = rows;
+                }
+            }
             Done::Counts(counts) => self.shared.counts = counts,
             Done::Genres(genres) => self.shared.genres = genres,
             Done::Failures(failures) => self.jobs.failures = failures,
@@ -576,6 +627,26 @@ impl App {
                 self.search.kept = kept;
             }
             Done::Job(job) => self.jobs.job = Some(job),
+            Done::TagProgress(done, of) => {
+                if let Some(Overlay::Tags(tags)) = &mut self.overlay {
+                    tags.progress(done, of);
+                }
+            }
+            Done::TagPreview(preview) => {
+                if let Some(Overlay::Tags(tags)) = &mut self.overlay {
+                    tags.show(*preview);
+                }
+            }
+            Done::TagsEnded => {
+                if matches!(self.overlay, Some(Overlay::Tags(_))) {
+                    self.overlay = None;
+                }
+            }
+            Done::History(runs) => {
+                if let Some(Overlay::History(history)) = &mut self.overlay {
+                    history.runs = runs;
+                }
+            }
             Done::Corrected { batch, tracks } => {
                 self.undo.push(batch);
                 self.shared.marks.clear();
@@ -623,6 +694,8 @@ impl App {
                     Some(Overlay::Help(help)) => help.draw(frame, area, &self.shared),
                     Some(Overlay::Settings(settings)) => settings.draw(frame, area, &self.shared),
                     Some(Overlay::Editor(editor)) => editor.draw(frame, area, &self.shared),
+                    Some(Overlay::Tags(tags)) => tags.draw(frame, body, &self.shared),
+                    Some(Overlay::History(history)) => history.draw(frame, body, &self.shared),
                     _ => {}
                 }
                 self.draw_status(frame, status);

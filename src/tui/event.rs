@@ -5,7 +5,8 @@ use std::{path::PathBuf, sync::Arc};
 use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 
 use super::{
-    data::{Counts, Detail, FailureRow, Job, Spec, View},
+    data::{Counts, Detail, FailureRow, Job, Row, Spec, View},
+    screens::{history::Run, tags::Preview},
     theme::Genres,
 };
 use crate::store::{ModelRow, NewCorrection};
@@ -62,6 +63,8 @@ pub enum Ask {
     Complete(String),
     /// All about a file's track. The latest wins.
     Detail(i64),
+    /// Tracks that sound like a track. The latest wins.
+    Similar(i64),
     /// Files that could not be heard.
     Failures,
     /// The models known.
@@ -81,6 +84,16 @@ pub enum Ask {
         /// Try again what failed.
         retry_failed: bool,
     },
+    /// What would be written into these files.
+    PreviewTags(Vec<i64>),
+    /// Write what was previewed of these files.
+    WriteTags(Vec<i64>),
+    /// Give a preview or a write up, between two files.
+    LeaveTags,
+    /// The runs of tag writes.
+    History,
+    /// Take a run back.
+    UndoRun(i64),
     /// Scan the library and stay with it.
     Stay,
     /// Stop the job to go on later.
@@ -100,6 +113,8 @@ pub enum Done {
     Completions(String, Vec<String>),
     /// All about a track.
     Detail(Box<Detail>),
+    /// Tracks that sound like a track: likeness in percent, row.
+    Similar(i64, Vec<(u32, Arc<Row>)>),
     /// How much there is.
     Counts(Counts),
     /// The genres of the library.
@@ -117,6 +132,14 @@ pub enum Done {
         /// Kept.
         kept: Vec<String>,
     },
+    /// Files looked at or written, of so many.
+    TagProgress(usize, usize),
+    /// What would be written.
+    TagPreview(Box<Preview>),
+    /// A write has ended, or could not begin.
+    TagsEnded,
+    /// The runs of tag writes.
+    History(Vec<Run>),
     /// A correction is kept.
     Corrected {
         /// The act, for undo.

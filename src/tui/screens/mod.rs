@@ -4,11 +4,13 @@
 pub mod command;
 pub mod editor;
 pub mod help;
+pub mod history;
 pub mod jobs;
 pub mod library;
 pub mod models;
 pub mod search;
 pub mod settings;
+pub mod tags;
 pub mod track;
 pub mod tracks;
 

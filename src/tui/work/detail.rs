@@ -7,6 +7,7 @@ use deepcuts_protocol::UNSURE;
 use super::{Context, Mailbox, Out, mailbox::Mail};
 use crate::{
     genre::Genre,
+    search::similar::Neighbours,
     store::{Store, StoreError},
     text::clean,
     track::{Mix, Source},
@@ -17,8 +18,7 @@ use crate::{
 };
 
 /// Similar tracks that the track view has room for.
-#[allow(dead_code)]
-const SIMILAR: usize = 8;
+const SIMILAR: usize = 12;
 
 /// Run until the mailbox is closed.
 pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context) {
@@ -37,6 +37,7 @@ pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context) {
             Mail::Closed => return,
             Mail::Quiet => Ok(()),
             Mail::One(Ask::Detail(file)) => detail(&store, file, out),
+            Mail::One(Ask::Similar(track)) => similar(&store, track, out),
             Mail::One(Ask::Failures) => failures(&store, out),
             Mail::One(Ask::Models) => store.models().map(|models| out.done(Done::Models(models))),
             Mail::One(_) => Ok(()),
@@ -53,6 +54,22 @@ fn searches(store: &Store, out: &Out) -> Result<(), StoreError> {
         Ok(json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default())
     };
     out.done(Done::Searches { history: list("search_history")?, kept: list("kept_searches")? });
+    Ok(())
+}
+
+/// The vectors are read each time: they change while the library is heard, and nobody asks often.
+fn similar(store: &Store, track: i64, out: &Out) -> Result<(), StoreError> {
+    let near = Neighbours::load(store)?.nearest(&[track]).unwrap_or_default();
+    let mut rows = Vec::new();
+    for near in near.into_iter().filter(|near| near.track != track) {
+        if rows.len() == SIMILAR {
+            break;
+        }
+        let Some(file) = store.files_of(near.track)?.into_iter().find(|file| file.present) else { continue };
+        let percent = (near.cosine.clamp(0.0, 1.0) * 100.0).round() as u32;
+        rows.push((percent, Arc::new(Row::of(file, store.mix(near.track)?))));
+    }
+    out.done(Done::Similar(track, rows));
     Ok(())
 }
 

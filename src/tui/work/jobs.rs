@@ -16,6 +16,7 @@ use crate::{
     pipeline::{self, Follow, Report, Root, Scan, Stay},
     progress::Progress,
     role::Role,
+    search::index::{IndexError, Indexer},
     store::Store,
     text::clean_path,
     tui::{
@@ -103,6 +104,14 @@ impl Shown {
     }
 }
 
+struct End<'a>(&'a Shown);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 struct Following<'a> {
     nudge: &'a Mailbox<Wish>,
     out: &'a Out,
@@ -111,6 +120,41 @@ struct Following<'a> {
     current: Arc<Progress>,
     /// Say how the scan ended even when it found nothing to do.
     aloud: bool,
+    index: Index<'a>,
+}
+
+/// The search index, kept up by whoever holds the role. What goes wrong is said once; the next search makes it
+/// good.
+struct Index<'a> {
+    path: &'a Path,
+    indexer: Option<Indexer>,
+    given_up: bool,
+}
+
+impl Index<'_> {
+    fn learn(&mut self, store: &Store, last: bool, out: &Out) {
+        if self.given_up {
+            return;
+        }
+        let mut learn = || -> Result<(), IndexError> {
+            let indexer = match &mut self.indexer {
+                Some(indexer) => indexer,
+                None => self.indexer.insert(Indexer::open(self.path, store, &mut |_, _| {})?),
+            };
+            if last { indexer.flush(store) } else { indexer.catch_up(store).map(|_| ()) }
+        };
+        if let Err(error) = learn() {
+            self.given_up = true;
+            self.indexer = None;
+            out.bad(&error);
+        }
+    }
+
+    fn close(&mut self, store: &Store) {
+        if let Some(Err(error)) = self.indexer.take().map(|indexer| indexer.close(store)) {
+            tracing::warn!(%error, "the index was not closed well");
+        }
+    }
 }
 
 impl Following<'_> {
@@ -122,7 +166,8 @@ impl Following<'_> {
 }
 
 impl Follow for Following<'_> {
-    fn committed(&mut self, _store: &Store, _last: bool) {
+    fn committed(&mut self, store: &Store, last: bool) {
+        self.index.learn(store, last, self.out);
         self.nudge.look();
     }
 
@@ -151,6 +196,10 @@ impl Stay for Following<'_> {
             self.out.done(Done::Said(Said::good(format!("listened: {}", ended.said))));
         }
         self.out.done(Done::Job(ended));
+    }
+
+    fn idle(&mut self, store: &Store) {
+        self.index.learn(store, true, self.out);
     }
 
     fn unwatched(&mut self, reason: &str) {
@@ -188,8 +237,12 @@ fn listen(
     let (setup, card) = (context.ears)()?;
     std::thread::scope(|threads| {
         threads.spawn(|| shown.tell(out));
+        // However this ends, the thread that tells must be let go.
+        let _end = End(shown);
+        let index = Index { path: &context.paths.index, indexer: None, given_up: false };
+        let mut following = Following { nudge, out, shown, cancel, current: Arc::default(), aloud: asked, index };
+        following.index.learn(&store, true, out);
         let listened = (|| -> anyhow::Result<()> {
-            let mut following = Following { nudge, out, shown, cancel, current: Arc::default(), aloud: asked };
             let mut scan =
                 Scan { roots: whole(named.clone()), retry_failed, config: &context.config, ears: setup, card };
             if retry_failed || !named.is_empty() {
@@ -207,7 +260,7 @@ fn listen(
             scan.roots = whole(folders(context, &store)?);
             Ok(pipeline::stay(&store, &scan, &mut following, cancel)?)
         })();
-        shown.end();
+        following.index.close(&store);
         listened
     })
 }

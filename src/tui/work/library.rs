@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Context, Mailbox, Out, mailbox::Mail};
+use super::{Context, Mailbox, Out, mailbox::Mail, search::Finder};
 use crate::{
     store::{Changed, Store, StoreError},
     tui::{
-        data::{Answer, Counts, Row, Spec},
+        data::{Counts, Row, Spec},
         event::{Ask, Done, Slot},
         theme::Genres,
         view,
@@ -53,6 +53,8 @@ pub fn run(mail: &Mailbox<Wish>, out: &Out, context: &Context) {
     };
     let mut library = Library {
         store,
+        context,
+        finder: Finder::default(),
         out,
         rows: Vec::new(),
         places: HashMap::new(),
@@ -72,7 +74,7 @@ pub fn run(mail: &Mailbox<Wish>, out: &Out, context: &Context) {
         match mail.take(Some(patience)) {
             Mail::Closed => return,
             Mail::One(Wish::Ask(Ask::View(slot, spec))) => library.view(slot, spec),
-            Mail::One(Wish::Ask(Ask::Complete(text))) => library.complete(&text),
+            Mail::One(Wish::Ask(Ask::Complete(text))) => library.complete(text),
             Mail::One(Wish::Ask(_)) => {}
             Mail::One(Wish::Look) | Mail::Quiet => {
                 late = made.elapsed() < PACE;
@@ -90,6 +92,8 @@ pub fn run(mail: &Mailbox<Wish>, out: &Out, context: &Context) {
 
 struct Library<'a> {
     store: Store,
+    context: &'a Context,
+    finder: Finder,
     out: &'a Out,
     rows: Vec<Arc<Row>>,
     places: HashMap<i64, usize>,
@@ -131,8 +135,9 @@ impl Library<'_> {
             return Ok(false);
         }
         self.version = version;
-        let (last, changed) = self.store.changed_after(self.seen)?;
-        if last != self.seen {
+        let before = self.seen;
+        let (last, changed) = self.store.changed_after(before)?;
+        if last != before {
             match changed {
                 Changed::Files(files) if files.len() <= MANY => {
                     self.seen = last;
@@ -141,9 +146,11 @@ impl Library<'_> {
                 }
                 _ => self.load()?,
             }
-            let wanted: Vec<(Slot, Spec)> = self.wanted.iter().map(|(slot, spec)| (*slot, spec.clone())).collect();
-            wanted.into_iter().for_each(|(slot, spec)| self.view(slot, spec));
         }
+        // A search is asked again even when no row changed: the index may have learned of rows that did.
+        let wanted = self.wanted.iter().filter(|(_, spec)| last != before || !spec.query.is_empty());
+        let wanted: Vec<(Slot, Spec)> = wanted.map(|(slot, spec)| (*slot, spec.clone())).collect();
+        wanted.into_iter().for_each(|(slot, spec)| self.view(slot, spec));
         self.tell_counts()?;
         self.out.done(Done::Changed);
         Ok(true)
@@ -196,23 +203,24 @@ impl Library<'_> {
         let (rows, answer) = if spec.query.is_empty() {
             (self.rows.iter().filter(|row| row.present).cloned().collect(), None)
         } else {
-            self.search(&spec.query)
+            match self.finder.find(&spec.query, &self.store, self.context, self.out) {
+                Ok(found) => {
+                    let row = |file: &i64| self.places.get(file).map(|place| Arc::clone(&self.rows[*place]));
+                    (found.files.iter().filter_map(row).collect(), Some(found.answer))
+                }
+                Err(error) => {
+                    self.out.bad(&error);
+                    (Vec::new(), None)
+                }
+            }
         };
         self.out.done(Done::View(slot, Box::new(view::make(spec, rows, answer, &self.genres))));
     }
 
-    fn search(&self, query: &str) -> (Vec<Arc<Row>>, Option<Answer>) {
-        let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
-        let has = |row: &Row| {
-            let text = format!("{} {} {}", row.title, row.artist, row.album).to_lowercase();
-            words.iter().all(|word| text.contains(word))
-        };
-        let rows = self.rows.iter().filter(|row| row.present && has(row)).cloned().collect();
-        let meaning = format!("words in title, artist or album: {}", words.join(", "));
-        (rows, Some(Answer { meaning, ..Answer::default() }))
-    }
-
-    fn complete(&self, text: &str) {
-        self.out.done(Done::Completions(text.to_owned(), Vec::new()));
+    fn complete(&self, text: String) {
+        match Finder::complete(&text, &self.store, self.context) {
+            Ok(choices) => self.out.done(Done::Completions(text, choices)),
+            Err(error) => self.out.bad(&error),
+        }
     }
 }

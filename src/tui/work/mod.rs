@@ -1,13 +1,15 @@
 //! The workers: everything of the UI that reads, writes or waits.
 //!
-//! Four threads, each with its own connection and a mailbox in which a newer wish replaces an older one of the
+//! Five threads, each with its own connection and a mailbox in which a newer wish replaces an older one of the
 //! same kind: `library` (rows, views, search), `detail` (one track, models, failures), `writer` (what the user
-//! says, the player, playlists) and `jobs` (scans). They answer with [`Done`] events and know no screen.
+//! says, the player, playlists), `tags` (previews, writes, the way back) and `jobs` (listening). They answer with [`Done`] events and know no screen.
 
 mod detail;
 mod jobs;
 mod library;
 mod mailbox;
+mod search;
+mod tags;
 mod writer;
 
 use std::{
@@ -70,6 +72,8 @@ pub struct Workers {
     detail: Arc<Mailbox<Ask>>,
     writer: Arc<Mailbox<Ask>>,
     jobs: Arc<Mailbox<Ask>>,
+    tags: Arc<Mailbox<Ask>>,
+    cancel_tags: Arc<AtomicBool>,
     cancel: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -113,7 +117,13 @@ impl Workers {
             let cancel = Arc::clone(&cancel);
             spawn("jobs", Box::new(move || jobs::run(&mail, &out, &context, &nudge, &cancel)))?;
         }
-        Ok(Self { library, detail, writer, jobs, cancel, threads })
+        let (tags, cancel_tags) = (Arc::new(Mailbox::default()), Arc::new(AtomicBool::new(false)));
+        {
+            let (mail, out, context, nudge) = (Arc::clone(&tags), out.clone(), context.clone(), Arc::clone(&library));
+            let cancel = Arc::clone(&cancel_tags);
+            spawn("tags", Box::new(move || tags::run(&mail, &out, &context, &nudge, &cancel)))?;
+        }
+        Ok(Self { library, detail, writer, jobs, tags, cancel_tags, cancel, threads })
     }
 
     /// Hand a wish to the worker that can fulfil it. Never waits.
@@ -125,9 +135,13 @@ impl Workers {
                     _ => false,
                 });
             }
-            Ask::Detail(_) | Ask::Failures | Ask::Models => self.detail.put(ask, replaces),
+            Ask::Detail(_) | Ask::Similar(_) | Ask::Failures | Ask::Models => self.detail.put(ask, replaces),
             Ask::Correct(_) | Ask::UndoCorrection(_) | Ask::Play(_) | Ask::Export(..) | Ask::Keep(..) => {
                 self.writer.put(ask, |_, _| false);
+            }
+            Ask::LeaveTags => self.cancel_tags.store(true, Ordering::Relaxed),
+            Ask::PreviewTags(_) | Ask::WriteTags(_) | Ask::History | Ask::UndoRun(_) => {
+                self.tags.put(ask, |_, _| false);
             }
             Ask::Pause | Ask::Stop => self.cancel.store(true, Ordering::Relaxed),
             Ask::Scan { .. } | Ask::Stay => {
@@ -144,6 +158,8 @@ impl Workers {
         self.detail.close();
         self.writer.close();
         self.jobs.close();
+        self.tags.close();
+        self.cancel_tags.store(true, Ordering::Relaxed);
         self.cancel.store(true, Ordering::Relaxed);
         for thread in self.threads {
             // A worker that panicked has said so already.
@@ -158,6 +174,7 @@ fn replaces(old: &Ask, new: &Ask) -> bool {
         (Ask::View(a, _), Ask::View(b, _)) => a == b,
         (Ask::Detail(_), Ask::Detail(_))
         | (Ask::Complete(_), Ask::Complete(_))
+        | (Ask::Similar(_), Ask::Similar(_))
         | (Ask::Failures, Ask::Failures)
         | (Ask::Models, Ask::Models) => true,
         _ => false,

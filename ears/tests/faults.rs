@@ -176,6 +176,19 @@ fn a_folder_and_a_missing_file_are_read_errors() {
     assert_eq!(error.stage(), deepcuts_protocol::Stage::Read);
 }
 
+/// Opening a pipe without a writer would wait for ever.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe.mp3");
+    if !std::process::Command::new("mkfifo").arg(&path).status().is_ok_and(|status| status.success()) {
+        println!("skipped: there is no mkfifo");
+        return;
+    }
+    assert!(matches!(outcome(&path), Err(DecodeError::Refused("no regular file"))));
+}
+
 #[test]
 fn truncated_compressed_files_are_truncated() {
     let Some(ffmpeg) = support::ffmpeg("truncated files") else { return };

@@ -105,12 +105,12 @@ impl Decoder {
     }
 
     fn open_with(path: &Path, stall: Duration) -> Result<Self, DecodeError> {
-        let mut file = File::open(path)?;
-        let meta = file.metadata()?;
-        if !meta.is_file() {
+        // Before it is opened: opening a pipe would wait for its writer.
+        if !std::fs::metadata(path)?.is_file() {
             return Err(DecodeError::Refused("no regular file"));
         }
-        let file_bytes = meta.len();
+        let mut file = File::open(path)?;
+        let file_bytes = file.metadata()?.len();
         gate::check(&mut file, file_bytes)?;
         let protected = mp4::is_protected(&mut file, file_bytes);
         let watch = Watch::new(stall);

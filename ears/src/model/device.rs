@@ -30,6 +30,11 @@ impl DeviceChoice {
     }
 }
 
+/// Let the network's own computations use `threads` threads of the CPU.
+pub fn use_threads(threads: usize) {
+    tch::set_num_threads(i32::try_from(threads.max(1)).unwrap_or(1));
+}
+
 /// `cpu` or `cuda`.
 pub(crate) fn kind_name(device: Device) -> &'static str {
     if device.is_cuda() { "cuda" } else { "cpu" }

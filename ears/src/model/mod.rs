@@ -16,6 +16,7 @@ use std::path::PathBuf;
 pub use arch::Arch;
 pub use cuts::CutsShape;
 pub(crate) use device::kind_name;
+pub use device::use_threads;
 pub use network::Network;
 pub(crate) use network::{distance, to_vec};
 

@@ -11,7 +11,7 @@ use deepcuts_protocol::{
     Answer, Base64, Embeddings, Hearing, LabelTrack, Labelled, PROTOCOL_VERSION, Stage, Timeline, UNSURE,
 };
 
-use super::{Judge, worker::Target};
+use super::{Judge, ServeError, worker::Target};
 use crate::{
     mel::{self, Chunks},
     model::{ModelError, Verdicts},
@@ -80,9 +80,10 @@ pub fn run<J: Judge>(
     works: &Receiver<Work>,
     say: &Sender<Answer>,
     ready: &Sender<Target>,
-) -> Result<(), ()> {
+) -> Result<(), ServeError> {
     let fatal = |reason: String| {
-        let _ = say.send(Answer::Fatal { reason });
+        let _ = say.send(Answer::Fatal { reason: reason.clone() });
+        ServeError::Model(reason)
     };
     let judge = match catch_unwind(AssertUnwindSafe(load)) {
         Ok(Ok(judge)) => judge,

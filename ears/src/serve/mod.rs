@@ -20,7 +20,7 @@ use std::{
 use crossbeam_channel::bounded;
 use deepcuts_protocol::{Answer, Device, ModelCard};
 
-use crate::model::{DeviceChoice, ModelError, Network, Verdicts};
+use crate::model::{DeviceChoice, ModelError, Network, Verdicts, use_threads};
 
 /// Files asked for and not begun. Beyond it the reader waits; a desk keeps far fewer open.
 const QUEUED_FILES: usize = 1024;
@@ -48,6 +48,20 @@ pub struct Options {
 
 fn device(name: &str) -> Result<DeviceChoice, String> {
     DeviceChoice::of_name(name).ok_or_else(|| "it is one of auto, cpu, cuda".to_owned())
+}
+
+/// Why nothing was served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The model cannot be used; a `Fatal` said so.
+    #[error("{0}")]
+    Model(String),
+    /// The system gave no thread.
+    #[error("a thread does not start: {0}")]
+    Thread(#[from] std::io::Error),
+    /// The classify thread broke down.
+    #[error("the thread of the network broke down")]
+    Classify,
 }
 
 /// What the loop needs of a network; tests bring their own.
@@ -92,11 +106,29 @@ pub fn run(options: &Options) -> ExitCode {
     let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = options.workers.unwrap_or(cores).max(1);
     let (model, device) = (options.model.clone(), options.device);
-    let load = move || Network::load(&model, device);
+    let load = move || {
+        let network = Network::load(&model, device)?;
+        use_threads(if is_light(network.card()) { 1 } else { cores });
+        Ok(network)
+    };
     match serve(std::io::BufReader::new(std::io::stdin()), std::io::stdout(), load, workers) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(()) => ExitCode::from(2),
+        Err(error) => {
+            tracing::error!(%error, "the ears end");
+            ExitCode::from(2)
+        }
     }
+}
+
+/// Multiply-adds for a second of sound below which a network is light.
+const LIGHT_MACS_PER_S: u64 = 50_000_000;
+
+/// Whether the network costs less than decoding what it hears. Then it has one thread, and the cores are the
+/// decoders': measured on two cores with `cuts`, two threads of the network's wait for each other in a loop and
+/// cost 1.2 s of CPU a track instead of 0.5.
+fn is_light(card: &ModelCard) -> bool {
+    card.macs_per_chunk
+        .is_some_and(|macs| macs.saturating_mul(1000) / u64::from(card.chunk_ms.max(1)) < LIGHT_MACS_PER_S)
 }
 
 /// The loop itself, on any streams and any network. It is over when `input` ends and all is answered, when
@@ -104,13 +136,12 @@ pub fn run(options: &Options) -> ExitCode {
 ///
 /// # Errors
 /// The network did not load, or a thread could not be started.
-#[allow(clippy::result_unit_err)]
 pub fn serve<J: Judge + 'static>(
     input: impl BufRead + Send + 'static,
     output: impl Write + Send + 'static,
     load: impl FnOnce() -> Result<J, ModelError> + Send + 'static,
     workers: usize,
-) -> Result<(), ()> {
+) -> Result<(), ServeError> {
     let (say, answers) = bounded::<Answer>(QUEUED_ANSWERS);
     let (job, jobs) = bounded(QUEUED_FILES);
     let (work, works) = bounded(PIECES_PER_WORKER * workers);
@@ -136,14 +167,14 @@ pub fn serve<J: Judge + 'static>(
     } else {
         drop((job, jobs, work, say));
     }
-    let served = classify.join().unwrap_or(Err(()));
+    let served = classify.join().unwrap_or(Err(ServeError::Classify));
     let _ = writer.join();
     served
 }
 
-fn start<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, ()> {
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(work)
-        .map_err(|error| tracing::error!(thread = name, %error, "a thread does not start"))
+fn start<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, std::io::Error> {
+    thread::Builder::new().name(name.to_owned()).spawn(work)
 }

@@ -9,15 +9,13 @@ use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 use tantivy::{
     SegmentReader, Term,
     columnar::Column,
-    query::{
-        AllQuery, BooleanQuery, ConstScoreQuery, EmptyQuery, Occur, PhrasePrefixQuery, PhraseQuery, Query, RangeQuery,
-        TermQuery,
-    },
+    query::{AllQuery, BooleanQuery, ConstScoreQuery, EmptyQuery, Occur, PhraseQuery, Query, RangeQuery, TermQuery},
     schema::{Field, IndexRecordOption},
 };
 
 use super::{
     super::{
+        fold::{contains_phrase, tokens},
         query::{Expr, NumberField, NumberRange, Op, State, Test, TextField, UNSURE, Window, compile},
         rank::text_of_key,
         share::{Bounds, WHOLE, level},
@@ -168,12 +166,41 @@ impl Compiler<'_> {
 
     fn words(&self, field: Option<TextField>, words: &[String], prefix: bool) -> Box<dyn Query> {
         let of = |field: TextField, weight: u32| -> Box<dyn Query> {
-            Box::new(ConstScoreQuery::new(phrase(self.fields.words(field), words, prefix), weight as f32))
+            let found = match words {
+                [_, _, ..] if prefix => self.phrase_begun(field, words),
+                words => phrase(self.fields.words(field), words, prefix),
+            };
+            Box::new(ConstScoreQuery::new(found, weight as f32))
         };
         match field {
             Some(field) => of(field, field.weight()),
             None => any(TextField::WEIGHTED.iter().map(|(field, weight)| of(*field, *weight)).collect()),
         }
+    }
+
+    /// Words side by side of which the last is only begun: the words by their postings, then the values
+    /// themselves. (Tantivy's own phrase with a prefix gives up after so many words that begin so.)
+    fn phrase_begun(&self, field: TextField, words: &[String]) -> Box<dyn Query> {
+        let Some((last, front)) = words.split_last() else { return Box::new(EmptyQuery) };
+        let of = self.fields.words(field);
+        let mut parts: Vec<Box<dyn Query>> =
+            front.iter().map(|word| phrase(of, std::slice::from_ref(word), false)).collect();
+        parts.push(phrase(of, std::slice::from_ref(last), true));
+        let (column, words) = (key_column(field), words.to_vec());
+        Box::new(Filter {
+            among: all(parts),
+            test: Arc::new(move |segment| {
+                let Some(values) = segment.fast_fields().bytes(&column)? else { return Ok(Box::new(|_| false)) };
+                let words = words.clone();
+                Ok(Box::new(move |doc| {
+                    values.term_ords(doc).any(|ord| {
+                        let mut key = Vec::new();
+                        values.ord_to_bytes(ord, &mut key).is_ok()
+                            && contains_phrase(&tokens(&String::from_utf8_lossy(text_of_key(&key))), &words, true)
+                    })
+                }))
+            }),
+        })
     }
 
     fn number(&self, field: NumberField, range: NumberRange) -> Box<dyn Query> {
@@ -228,12 +255,7 @@ fn phrase(field: Field, words: &[String], prefix: bool) -> Box<dyn Query> {
             Some(term) => Box::new(TermQuery::new(term, IndexRecordOption::Basic)),
             None => Box::new(EmptyQuery),
         },
-        (_, true) => {
-            let mut query = PhrasePrefixQuery::new(terms);
-            query.set_max_expansions(u32::MAX);
-            Box::new(query)
-        }
-        (_, false) => Box::new(PhraseQuery::new(terms)),
+        _ => Box::new(PhraseQuery::new(terms)),
     }
 }
 

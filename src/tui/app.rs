@@ -385,6 +385,11 @@ impl App {
             Action::Similar => {
                 return self.selected().map(|row| Effect::Ask(Ask::Similar(row.track))).into_iter().collect();
             }
+            // Heard by the model, nothing said by the user, the least sure first.
+            Action::Review => {
+                self.go(Pane::Search);
+                return self.search.ask_for("source:model unsure-");
+            }
             Action::Repeat => return self.repeat(),
             Action::Undo => {
                 return match self.undo.pop() {

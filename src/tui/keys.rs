@@ -45,7 +45,6 @@ pub enum Action {
     TagPreview,
     History,
     Review,
-    Retrain,
     Settings,
     Redraw,
     NextTrack,
@@ -58,9 +57,6 @@ pub enum Action {
     Accept,
     AcceptAll,
     Apply,
-    Reject,
-    Use,
-    Rollback,
     SaveSearch,
     DeleteSearch,
     Similar,
@@ -81,8 +77,6 @@ pub enum Scope {
     Track,
     /// In the search pane.
     Search,
-    /// In the review queue.
-    Review,
     /// In the jobs pane.
     Jobs,
     /// In the models pane.
@@ -91,8 +85,6 @@ pub enum Scope {
     Tags,
     /// In the history of writes.
     History,
-    /// In the retraining report.
-    Retrain,
 }
 
 impl Scope {
@@ -106,12 +98,10 @@ impl Scope {
             Self::Library => "Library",
             Self::Track => "Track",
             Self::Search => "Search",
-            Self::Review => "Review",
             Self::Jobs => "Jobs",
             Self::Models => "Models",
             Self::Tags => "Tag preview",
             Self::History => "History",
-            Self::Retrain => "Retraining",
         }
     }
 }
@@ -155,16 +145,13 @@ pub const TABLE: &[Binding] = &[
     b(S::Everywhere, &["1"], A::Pane(1), "library", ""),
     b(S::Everywhere, &["2"], A::Pane(2), "track", ""),
     b(S::Everywhere, &["3"], A::Pane(3), "search", ""),
-    b(S::Everywhere, &["4"], A::Pane(4), "review", ""),
     b(S::Everywhere, &["5"], A::Pane(5), "jobs", ""),
     b(S::Everywhere, &["6"], A::Pane(6), "models", ""),
-    b(S::Everywhere, &["7"], A::Pane(7), "map", ""),
     b(S::Everywhere, &["Esc"], A::Back, "back; forget the marks", ""),
     b(S::Everywhere, &["u"], A::Undo, "take back the last correction", ""),
-    b(S::Everywhere, &["r"], A::Review, "review what the model is unsure of", ""),
+    b(S::Everywhere, &["r"], A::Review, "what the model is least sure of", ""),
     b(S::Everywhere, &["W"], A::TagPreview, "preview what would be written into the files", ""),
     b(S::Everywhere, &["H"], A::History, "history of tag writes", ""),
-    b(S::Everywhere, &["T"], A::Retrain, "retrain on your corrections", ""),
     b(S::Everywhere, &[","], A::Settings, "the settings in force", ""),
     b(S::Everywhere, &["C-l"], A::Redraw, "draw everything again", ""),
     b(S::Everywhere, &["C-z"], A::Suspend, "back to the shell (fg returns)", ""),
@@ -211,10 +198,6 @@ pub const TABLE: &[Binding] = &[
     b(S::Tags, &["a"], A::AcceptAll, "take all, or none", "all"),
     b(S::Tags, &["w"], A::Apply, "write what is taken", "write"),
     b(S::History, &["z"], A::Undo, "undo this run", "undo"),
-    b(S::Models, &["U"], A::Use, "use this model", "use"),
-    b(S::Models, &["B"], A::Rollback, "back to the model before", "roll back"),
-    b(S::Retrain, &["Y"], A::Accept, "accept the new model", "accept"),
-    b(S::Retrain, &["D"], A::Reject, "discard it", "discard"),
 ];
 
 /// What the keys typed so far mean.

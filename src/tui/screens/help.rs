@@ -19,19 +19,17 @@ pub struct Help {
     pub scroll: usize,
 }
 
-const SCOPES: [Scope; 12] = [
+const SCOPES: [Scope; 10] = [
     Scope::Everywhere,
     Scope::Lists,
     Scope::Tracks,
     Scope::Library,
     Scope::Track,
     Scope::Search,
-    Scope::Review,
     Scope::Jobs,
     Scope::Models,
     Scope::Tags,
     Scope::History,
-    Scope::Retrain,
 ];
 
 impl Help {

@@ -176,7 +176,7 @@ impl Jobs {
 pub fn gauge(frame: &mut Frame<'_>, area: Rect, job: &Job, shared: &Shared) {
     let theme = shared.theme;
     let share = if job.total == 0 { 0.0 } else { (job.done as f64 / job.total as f64).clamp(0.0, 1.0) };
-    let label = if job.total == 0 { String::new() } else { format!(" {:>3.0}%", share * 100.0) };
+    let label = if job.total == 0 { String::new() } else { format!(" {:>3.0}%", (share * 100.0).floor()) };
     let width = usize::from(area.width).saturating_sub(5);
     let eighths = (share * (width * 8) as f64).round() as usize;
     let tail = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];

@@ -46,7 +46,7 @@ impl Models {
         let theme = shared.theme;
         let wide = area.width >= 100;
         let list_width = if wide { 38 } else { area.width };
-        let list_height = if wide { area.height } else { (self.models.len() as u16 + 1).clamp(2, area.height / 3) };
+        let list_height = if wide { area.height } else { (self.models.len() as u16 + 1).min(area.height / 3).max(2) };
         let list = Rect { width: list_width, height: list_height, ..area };
         window::heading(frame, list, "Models", "● in force", true, theme);
         let rows = Rect { y: list.y + 1, height: list.height.saturating_sub(1), ..list };

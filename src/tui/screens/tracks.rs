@@ -252,7 +252,7 @@ fn draw_row(
             }
         }
         None => {
-            buffer.set_stringn(x + 1, line.y, "not heard yet", columns.words, theme.dim());
+            buffer.set_stringn(x + 1, line.y, "unheard", columns.words, theme.dim());
         }
     }
 }

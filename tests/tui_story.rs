@@ -1,0 +1,210 @@
+//! A listener's session in the real program in a real terminal: tmux types and reads the screen.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+use support::Machine;
+
+/// Longer than any answer takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A terminal with the UI in it, a shell behind it.
+struct Tmux {
+    socket: String,
+}
+
+impl Tmux {
+    /// None, with the reason printed, where there is no tmux.
+    fn open(machine: &Machine, extra: &[(&str, &str)]) -> Option<Self> {
+        static N: AtomicU32 = AtomicU32::new(0);
+        if Command::new("tmux").arg("-V").stdout(Stdio::null()).status().is_err() {
+            eprintln!("skipped: there is no tmux on this machine");
+            return None;
+        }
+        let socket = format!("deepcuts-test-{}-{}", std::process::id(), N.fetch_add(1, Ordering::Relaxed));
+        let tmux = Self { socket };
+        let mut words = vec!["env".to_owned()];
+        words.extend(machine.environment().iter().map(|(k, v)| format!("'{k}={}'", v.display())));
+        words.extend(extra.iter().map(|(k, v)| format!("{k}={v}")));
+        words.push(format!("'{}'", env!("CARGO_BIN_EXE_deepcuts")));
+        words.push(format!("--config '{}'", machine.at("config.toml").display()));
+        words.push(format!("--db '{}'", machine.database().display()));
+        let script = format!("{}; S=$?; T=$(stty -a | grep -o ' echo '); echo ENDED $S $T; sleep 600", words.join(" "));
+        tmux.run(&["-f", "/dev/null", "new-session", "-d", "-s", "s", "-x", "110", "-y", "32", "sh", "-c", &script]);
+        Some(tmux)
+    }
+
+    fn run(&self, words: &[&str]) -> String {
+        let out = Command::new("tmux").args(["-L", &self.socket]).args(words).output().unwrap();
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    }
+
+    fn keys(&self, keys: &str) -> &Self {
+        for key in keys.split(' ') {
+            self.run(&["send-keys", "-t", "s", key]);
+        }
+        self
+    }
+
+    fn text(&self, text: &str) -> &Self {
+        self.run(&["send-keys", "-t", "s", "-l", text]);
+        self
+    }
+
+    fn screen(&self) -> String {
+        self.run(&["capture-pane", "-t", "s", "-p"])
+    }
+
+    /// Wait until the screen is as `is` says.
+    #[track_caller]
+    fn until(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
+        let started = Instant::now();
+        loop {
+            let screen = self.screen();
+            if is(&screen) {
+                return screen;
+            }
+            assert!(started.elapsed() < PATIENCE, "never {what}:\n{screen}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    #[track_caller]
+    fn sees(&self, what: &str) -> String {
+        self.until(what, |screen| screen.contains(what))
+    }
+}
+
+impl Drop for Tmux {
+    fn drop(&mut self) {
+        self.run(&["kill-server"]);
+    }
+}
+
+/// The line of the screen that holds `what`.
+fn line<'a>(screen: &'a str, what: &str) -> &'a str {
+    screen.lines().find(|l| l.contains(what)).unwrap_or_default()
+}
+
+#[test]
+fn scan_search_correct_undo_tag_undo() {
+    let machine = Machine::new();
+    let tagged = machine.wav("a/jazz6-blues2.wav", 1);
+    machine.wav("b/rock3-unsure1.wav", 2);
+    machine.wav("c/metal4.wav", 3);
+    machine.wav("d/refuse.wav", 4);
+    let before = fs::read(&tagged).unwrap();
+    let Some(ui) = Tmux::open(&machine, &[]) else { return };
+
+    ui.sees("there is no music here yet");
+    ui.keys(":").text(&format!("scan {}", machine.music.display())).keys("Enter");
+    ui.sees("the script says no");
+    ui.keys("1").sees("jazz 75");
+
+    // Words mean shares; the list follows them as they are typed.
+    ui.keys("/").text("mostly jazz").sees("1 hit ·");
+    let found = ui.sees("jazz >= 50% and largest");
+    assert!(found.contains("jazz6-blues2") && !found.contains("metal4"), "{found}");
+
+    // This one is reggae and rock.
+    ui.keys("Enter e 9 0 Enter");
+    ui.sees("corrected 1 track");
+    ui.sees("0 hits");
+    ui.keys("1").until("the correction in the list", |s| line(s, "jazz6-blues2").contains("✓reggae 50"));
+    ui.keys("u");
+    ui.until("the model's word again", |s| line(s, "jazz6-blues2").contains("jazz 75"));
+
+    // Nothing is written before two yeses; then it is, and every byte can come back.
+    ui.keys("W").sees("3 would change");
+    assert_eq!(fs::read(&tagged).unwrap(), before);
+    ui.keys("a").sees("0 taken");
+    ui.keys("g g Space").sees("1 taken");
+    ui.keys("w").sees("write into 1 files?");
+    assert_eq!(fs::read(&tagged).unwrap(), before);
+    ui.keys("w").sees("1 files written");
+    assert_ne!(fs::read(&tagged).unwrap(), before);
+    ui.keys("H").sees("1 written");
+    ui.keys("z").sees("take 1 files back?");
+    ui.keys("z").sees("1 files taken back, 1 byte for byte");
+    assert_eq!(fs::read(&tagged).unwrap(), before);
+
+    ui.keys("Escape q");
+    let after = ui.sees("ENDED 0 echo");
+    assert!(!after.contains("Library"), "the terminal is not as it was:\n{after}");
+}
+
+#[test]
+fn what_arrives_appears_and_the_selection_stays() {
+    let machine = Machine::new();
+    machine.wav("m/jazz4.wav", 1);
+    machine.wav("n/rock4.wav", 2);
+    machine.scan().exits(0);
+    let Some(ui) = Tmux::open(&machine, &[]) else { return };
+    ui.sees("2 tracks");
+    ui.keys("G").until("the last track", |s| line(s, "rock4").contains('▌'));
+    machine.wav("a/blues4.wav", 3);
+    let screen = ui.sees("3 tracks");
+    assert!(line(&screen, "rock4").contains('▌'), "{screen}");
+}
+
+#[test]
+fn a_kill_restores_the_terminal() {
+    let machine = Machine::new();
+    machine.wav("a/jazz4.wav", 1);
+    machine.scan().exits(0);
+    let Some(ui) = Tmux::open(&machine, &[]) else { return };
+    ui.sees("jazz 100");
+    let pane = ui.run(&["list-panes", "-t", "s", "-F", "#{pane_pid}"]);
+    let killed = Command::new("pkill").args(["-TERM", "-P", pane.trim()]).status();
+    if killed.is_err() {
+        eprintln!("skipped: there is no pkill on this machine");
+        return;
+    }
+    let after = ui.sees("ENDED 0 echo");
+    assert!(!after.contains("Library"), "the terminal is not as it was:\n{after}");
+}
+
+#[test]
+fn a_hostile_name_is_inert() {
+    let machine = Machine::new();
+    machine.wav("a/jazz4 \u{1b}]0;owned\u{7}\u{202e}.wav", 1);
+    machine.scan().exits(0);
+    let Some(ui) = Tmux::open(&machine, &[]) else { return };
+    ui.sees("jazz 100");
+    ui.keys("l").sees("Who says what");
+    assert_ne!(ui.run(&["display-message", "-p", "-t", "s", "#{pane_title}"]).trim(), "owned");
+    assert!(!ui.screen().contains('\u{202e}'));
+}
+
+#[test]
+fn an_idle_ui_costs_nothing() {
+    let machine = Machine::new();
+    machine.wav("a/jazz4.wav", 1);
+    machine.scan().exits(0);
+    let Some(ui) = Tmux::open(&machine, &[]) else { return };
+    ui.sees("jazz 100");
+    std::thread::sleep(Duration::from_secs(3));
+    let pane = ui.run(&["list-panes", "-t", "s", "-F", "#{pane_pid}"]);
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", pane.trim())).unwrap_or_default();
+    let Some(pid) = children.split_whitespace().next() else {
+        eprintln!("skipped: /proc does not list children here");
+        return;
+    };
+    let ticks = || -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    let before = ticks();
+    std::thread::sleep(Duration::from_secs(5));
+    let used = ticks() - before;
+    // Hundredths of a second: below 1 % of a core, in a debug build.
+    assert!(used <= 5, "{used} ticks in 5 s");
+}

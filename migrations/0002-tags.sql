@@ -19,6 +19,7 @@ CREATE TABLE tag_writes (
     copy        BLOB NOT NULL,    -- of the hidden copy beside it
     state       TEXT NOT NULL CHECK (state IN ('intent', 'ready', 'done', 'refused', 'undone')),
     reason      TEXT,             -- why it was refused
+    leftover    INTEGER NOT NULL DEFAULT 0,  -- the old content could not be removed from the copy's place
     owner       TEXT NOT NULL,    -- process that writes: its id and when it started
     at_ms       INTEGER NOT NULL,
     done_ms     INTEGER,
@@ -32,5 +33,6 @@ CREATE TABLE tag_writes (
 ) STRICT;
 CREATE INDEX tag_writes_by_run ON tag_writes (run_id);
 CREATE INDEX tag_writes_by_file ON tag_writes (file_id);
+CREATE INDEX tag_writes_left ON tag_writes (leftover) WHERE leftover;
 -- The lock of a row: one write of a file at a time, whoever writes.
 CREATE UNIQUE INDEX tag_writes_open ON tag_writes (path) WHERE state IN ('intent', 'ready');

@@ -109,8 +109,7 @@ pub(crate) fn flac(items: &[(&str, &str)], padding: Option<usize>) -> Vec<u8> {
         out.extend_from_slice(&(body.len() as u32).to_be_bytes()[1..]);
         out.extend_from_slice(body);
     }
-    out.extend_from_slice(&[0xFF, 0xF8, 0xC9, 0x18]);
-    out.extend_from_slice(&noise(FLAC_FRAMES_BYTES - 4, 5));
+    out.extend_from_slice(&super::flac_end::made::frame(&noise(FLAC_FRAMES_BYTES - 8, 5)));
     out
 }
 

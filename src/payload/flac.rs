@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{Fault, PayloadError, Source, flanks};
+use super::{Fault, PayloadError, Source, flac_end, flanks};
 
 /// A block that describes the stream.
 pub const STREAMINFO: u8 = 0;
@@ -71,12 +71,17 @@ pub fn layout(source: &Source<'_>) -> Result<Layout, PayloadError> {
         blocks.push(block);
         at = end;
     }
-    let (_, end, faults) = flanks::tail_from(source, at)?;
+    let (_, end, mut faults) = flanks::tail_from(source, at)?;
     if end <= at {
         return Err(PayloadError::NoAudio("FLAC metadata without frames"));
     }
     match source.array::<2>(at, "FLAC frame") {
-        Ok([0xFF, 0xF8 | 0xF9]) => Ok(Layout { start, blocks, frames: at..end, faults }),
+        Ok([0xFF, 0xF8 | 0xF9]) => {
+            if !flac_end::ends_with_a_frame(source, at, end)? {
+                faults.push(Fault::AudioCutShort);
+            }
+            Ok(Layout { start, blocks, frames: at..end, faults })
+        }
         Ok(_) => Err(PayloadError::malformed("first FLAC frame", at)),
         Err(error) => Err(error),
     }

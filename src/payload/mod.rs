@@ -12,6 +12,7 @@ pub mod chunks;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod flac;
+mod flac_end;
 pub mod flanks;
 pub mod matroska;
 pub mod mp4;

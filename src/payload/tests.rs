@@ -57,6 +57,7 @@ fn flac_blocks_and_flanks_do_not_count() {
     let flanked = [&id3[..], &fx::flac(&[("GENRE", "Jazz")], Some(1)), &fx::id3v1(3)].concat();
     assert_eq!(payload(&flanked).unwrap(), Payload { format: Format::Flac, id: plain, faults: vec![] });
     let whole = fx::flac(&[], None);
+    assert_eq!(payload(&whole[..whole.len() - 1]).unwrap().faults, [Fault::AudioCutShort]);
     let headers_only = &whole[..whole.len() - fx::FLAC_FRAMES_BYTES];
     assert!(matches!(payload(headers_only), Err(PayloadError::NoAudio(_))));
 }

@@ -43,6 +43,8 @@ pub struct Finished<'a> {
     pub genres: &'a [String],
     /// Which of them count as written by us; `None` when they are the file's own.
     pub written: Option<&'a [String]>,
+    /// Whether the old content is still in the copy's place.
+    pub leftover: bool,
 }
 
 /// How far a write got.
@@ -254,8 +256,8 @@ impl Store {
     /// What SQLite says.
     pub fn done(&self, id: i64, finished: &Finished<'_>) -> Result<()> {
         self.durably(|conn| {
-            conn.prepare_cached("UPDATE tag_writes SET state = 'done', done_ms = ?2 WHERE id = ?1")?
-                .execute(params![id, now_ms()])?;
+            conn.prepare_cached("UPDATE tag_writes SET state = 'done', done_ms = ?2, leftover = ?3 WHERE id = ?1")?
+                .execute(params![id, now_ms(), finished.leftover])?;
             conn.prepare_cached(
                 "UPDATE tag_writes SET state = 'undone' WHERE id = (SELECT undoes FROM tag_writes WHERE id = ?1)",
             )?
@@ -312,6 +314,22 @@ impl Store {
     /// What SQLite says.
     pub fn open_writes(&self) -> Result<Vec<WriteRow>> {
         self.writes("state IN ('intent', 'ready') AND ?1 ORDER BY id", &true)
+    }
+
+    /// Finished writes whose old content is still in the copy's place.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn leftovers(&self) -> Result<Vec<WriteRow>> {
+        self.writes("leftover = ?1 ORDER BY id", &true)
+    }
+
+    /// The old content of a finished write is gone from the copy's place.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn tidied(&self, write: i64) -> Result<()> {
+        self.atomically(|conn| conn.execute("UPDATE tag_writes SET leftover = 0 WHERE id = ?1", [write]).map(|_| ()))
     }
 
     /// All writes of a run, in order.

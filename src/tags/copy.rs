@@ -250,8 +250,10 @@ impl Original {
         if metadata.mode() & 0o222 == 0 {
             return Err(Refusal::new(format!("it is read-only (mode {:04o})", metadata.mode() & 0o7777)));
         }
-        if rustix::fs::accessat(CWD, &path, rustix::fs::Access::WRITE_OK, AtFlags::EACCESS).is_err() {
-            return Err(Refusal::new("deepcuts may not write it"));
+        match rustix::fs::accessat(CWD, &path, rustix::fs::Access::WRITE_OK, AtFlags::EACCESS) {
+            Ok(()) => {}
+            Err(Errno::ROFS) => return Err(Refusal::new("its file system is read-only")),
+            Err(_) => return Err(Refusal::new("deepcuts may not write it")),
         }
         if metadata.nlink() > 1 && !hard_links {
             return Err(Refusal::new(format!(
@@ -271,6 +273,8 @@ impl Original {
 pub(super) struct Swapped {
     /// The new file's stamp.
     pub(super) stamp: FileStamp,
+    /// The old content could not be removed from the copy's place; the next start does.
+    pub(super) leftover: bool,
     /// False where the file system cannot exchange names, and the file was renamed over.
     pub(super) exchanged: bool,
 }
@@ -316,11 +320,13 @@ pub(super) fn swap(original: &Original, mut copy: Copy, old_hash: [u8; 32]) -> R
         }
         return Err(what(error, "its folder could not be made durable"));
     }
+    let mut leftover = false;
     if exchanged && let Err(error) = copy.remove() {
         tracing::warn!(path = %copy.path.display(), %error, "the old content could not be removed; the next start tries again");
+        leftover = true;
     }
     let stamp = std::fs::metadata(&original.path).map(|m| FileStamp::of(&m))?;
-    Ok(Swapped { stamp, exchanged })
+    Ok(Swapped { stamp, leftover, exchanged })
 }
 
 fn exchange(a: &Path, b: &Path) -> Result<(), Errno> {
@@ -348,4 +354,81 @@ fn came_out(original: &Original, path: &Path, old_hash: [u8; 32]) -> bool {
     (now.dev, now.ino, now.size, now.mtime_ns) == (then.dev, then.ino, then.size, then.mtime_ns)
         && hash(&file).is_ok_and(|hash| hash == old_hash)
         && !is_open_for_writing(&file)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use std::fs;
+
+    use super::{super::splice::Splice, *};
+
+    fn made(dir: &Path) -> (Original, Copy, [u8; 32]) {
+        let path = dir.join("a.mp3");
+        fs::write(&path, b"old content").unwrap();
+        let original = Original::open(&path, false).unwrap();
+        let splices = Splices::new(vec![Splice::new(0, 3, *b"NEW")]).unwrap();
+        let copy = Copy::make(sibling(&original.path), &original.file, &splices).unwrap();
+        copy.dress(&original.file, false).unwrap();
+        let hash = hash(&original.file).unwrap();
+        (original, copy, hash)
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_swap_leaves_the_new_content_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let (original, copy, hash) = made(dir.path());
+        let swapped = swap(&original, copy, hash).unwrap();
+        assert_eq!(fs::read(dir.path().join("a.mp3")).unwrap(), b"NEW content");
+        assert_eq!(FileStamp::read(&original.path).unwrap(), swapped.stamp);
+        assert_eq!(names(dir.path()), ["a.mp3"]);
+    }
+
+    #[test]
+    fn what_somebody_put_there_meanwhile_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        // Replaced before the swap.
+        let (original, copy, old) = made(dir.path());
+        fs::write(dir.path().join("b"), b"somebody's").unwrap();
+        fs::rename(dir.path().join("b"), &original.path).unwrap();
+        assert!(swap(&original, copy, old).is_err());
+        assert_eq!(fs::read(&original.path).unwrap(), b"somebody's");
+        assert_eq!(names(dir.path()), ["a.mp3"]);
+
+        // Written in the very moment of the swap: what came out is not what was copied, and goes back.
+        let (mut original, copy, old) = made(dir.path());
+        fs::write(&original.path, b"changed now").unwrap();
+        original.stamp = FileStamp::read(&original.path).unwrap();
+        assert!(swap(&original, copy, old).is_err());
+        assert_eq!(fs::read(&original.path).unwrap(), b"changed now");
+        assert_eq!(names(dir.path()), ["a.mp3"]);
+    }
+
+    #[test]
+    fn a_file_that_somebody_writes_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (original, copy, old) = made(dir.path());
+        let writer = OpenOptions::new().append(true).open(&original.path).unwrap();
+        if lease::try_read(&original.file).is_none() {
+            println!("skipped: no leases on this file system");
+            return;
+        }
+        assert!(swap(&original, copy, old).is_err_and(|refusal| refusal.reason.contains("open to write")));
+        drop(writer);
+        assert_eq!(fs::read(&original.path).unwrap(), b"old content");
+        assert_eq!(names(dir.path()), ["a.mp3"]);
+    }
+
+    #[test]
+    fn names_of_copies_are_told_from_others() {
+        assert!(is_ours(&sibling(Path::new("/music/a.mp3"))));
+        for other in [".deepcuts-1.part", "a.mp3", ".deepcuts-zzzzzzzzzzzzzzzz.part", ".deepcuts-0123456789abcdef.mp3"]
+        {
+            assert!(!is_ours(Path::new(other)), "{other}");
+        }
+    }
 }

@@ -8,8 +8,8 @@ use std::{panic::AssertUnwindSafe, sync::mpsc, thread, time::Duration};
 /// No tag takes so long: an MP4 with a 40 MB table of offsets takes a tenth of a second.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// The name of the thread; a panic hook may be silent about it.
-pub(crate) const THREAD: &str = "tag-library";
+/// The name of the thread.
+const THREAD: &str = "tag-library";
 
 /// Run `job` behind the fence.
 pub(super) fn guarded<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Result<T, &'static str> {

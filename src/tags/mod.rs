@@ -9,6 +9,7 @@
 //! edits in place. Only the bytes of the genre, and the sizes and offsets around it, ever change. This room
 //! knows no terminal and no SQL.
 
+pub mod audit;
 mod copy;
 pub mod edit;
 mod encode;

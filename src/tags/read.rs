@@ -252,6 +252,23 @@ impl Concrete {
         tags
     }
 
+    /// Genres as they are spelt, numbers included, of the tag that counts.
+    pub(super) fn spelt(&self) -> Vec<String> {
+        if let Some(tag) = &self.id3v2 {
+            let id = FrameId::new("TCON").ok();
+            let text = id.as_ref().and_then(|id| tag.get_text(id)).unwrap_or_default();
+            return text.split('\0').filter(|t| !t.is_empty()).map(str::to_owned).collect();
+        }
+        if let Some(tag) = &self.ilst
+            && let Some(atom) = tag.get(&AtomIdent::Fourcc(*b"gnre"))
+            && let Some(AtomData::Unknown { data, .. }) = atom.data().next()
+            && let [.., a, b] = data.as_slice()
+        {
+            return vec![format!("({})", u16::from_be_bytes([*a, *b]))];
+        }
+        self.file_tags(";").genres
+    }
+
     /// Take out what is ours, so that two readings can be compared.
     pub(super) fn without_ours(mut self, wanted: &Wanted) -> Self {
         if let Some(tag) = &mut self.id3v2 {

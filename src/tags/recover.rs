@@ -57,6 +57,13 @@ pub fn recover(store: &Store) -> Result<Vec<Recovered>, StoreError> {
             recovered.push(Recovered { path: row.path, what });
         }
     }
+    for row in store.leftovers()? {
+        let there = row.copy.symlink_metadata().is_ok();
+        let ours = copy::is_ours(&row.copy) && hash_of(&row.copy) == row.old_hash;
+        if !there && row.path.parent().is_some_and(Path::is_dir) || there && ours && discard(&row.copy) {
+            store.tidied(row.id)?;
+        }
+    }
     Ok(recovered)
 }
 
@@ -93,7 +100,8 @@ fn resolve(store: &Store, row: &WriteRow) -> Result<Option<&'static str>, StoreE
             Some(undone) => undone.old_written.clone(),
             None => Some(row.new_genres.clone()),
         };
-        let finished = Finished { file: row.file, stamp, genres: &row.new_genres, written: written.as_deref() };
+        let finished =
+            Finished { file: row.file, stamp, genres: &row.new_genres, written: written.as_deref(), leftover: false };
         store.done(row.id, &finished)?;
         return Ok(Some("its write was finished"));
     }

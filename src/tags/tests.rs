@@ -106,6 +106,18 @@ fn layouts() -> Vec<(&'static str, Vec<u8>, usize)> {
     let v3 = fx::id3v2(3, &[("TCON", b"\0(17)"), ("TYER", b"\x001999"), ("TIT2", b"\x01\xff\xfeA\0")], 10);
     let v2 = fx::id3v2(2, &[("TT2", b"\0Old"), ("TCO", b"\0(12)")], 20);
     let none = fx::id3v2(4, &[("TIT2", b"\x03Title")], 2);
+    // Version 3 with FF Ex hidden throughout: the frame is 12 bytes, and 14 in the file.
+    let hidden: &[u8] = b"PRIV\0\0\0\x0c\0\0me\0\xff\0\xe0x\xff\0\x00abcdTCON\0\0\0\x05\0\0\0(17)\0\0\0";
+    let unsynchronised = [b"ID3\x03\0\x80\0\0\0", &[hidden.len() as u8][..], hidden].concat();
+    let mut footed = fx::id3v2(4, &[("TIT2", b"\x03Title"), ("TCON", b"\x03Rock")], 0);
+    footed[5] = 0x10;
+    footed.extend_from_within(..10);
+    let foot = footed.len() - 10;
+    footed[foot..foot + 3].copy_from_slice(b"3DI");
+    let mut extended = fx::id3v2(4, &[("TIT2", b"\x03Title")], 30);
+    extended[5] = 0x40;
+    extended[9] += 6;
+    extended.splice(10..10, *b"\0\0\0\x06\x01\0");
     let ape = fx::ape(&[("Title", "x"), ("GENRE", "Rock"), ("Track", "02/10")], true);
     let v1 = fx::id3v1(17);
     let info = |items: &[(&[u8; 4], &str)]| (b"LIST", fx::info(items));
@@ -117,6 +129,9 @@ fn layouts() -> Vec<(&'static str, Vec<u8>, usize)> {
         ("v4-none.mp3", [&none[..], &[0; 50], &audio].concat(), 9),
         ("v3.mp3", [&v3[..], &audio].concat(), 9),
         ("v2.mp3", [&v2[..], &audio].concat(), 9),
+        ("unsynchronised.mp3", [&unsynchronised[..], &audio].concat(), 9),
+        ("footed.mp3", [&footed[..], &audio].concat(), 9),
+        ("extended.mp3", [&extended[..], &audio].concat(), 9),
         ("v4-ape-v1.mp3", [&v4[..], &audio, &ape, &v1].concat(), 9),
         ("v1.mp3", [&audio[..], &v1].concat(), 9),
         ("ape.mp3", [&audio[..], &ape].concat(), 9),

@@ -171,6 +171,7 @@ pub(super) fn write(
                 stamp: swapped.stamp,
                 genres: target.new_genres,
                 written: target.written,
+                leftover: swapped.leftover,
             };
             store.done(id, &finished)?;
             Ok(Some(swapped))

@@ -88,6 +88,20 @@ const SPARE_BYTES: usize = 1024;
 /// Most of one tag that is held in memory.
 const MAX_TAG_BYTES: u64 = 64 << 20;
 
+/// That tags are written into this container at all.
+///
+/// # Errors
+/// That they are not.
+pub fn supported(format: Format) -> Result<(), Refusal> {
+    match format {
+        Format::Ogg => Err(Refusal::new("tags are not written into Ogg files of Speex or FLAC")),
+        Format::Aac | Format::Caf | Format::Matroska => {
+            Err(Refusal::new(format!("tags are not written into {} files", format.name())))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The change that makes `source` say what is `wanted`.
 ///
 /// # Errors
@@ -99,9 +113,7 @@ pub fn edit(source: &Source<'_>, format: Format, wanted: &Wanted) -> Result<Edit
         Format::Vorbis | Format::Opus => ogg::edit(source, format, wanted),
         Format::Mp4 => mp4::edit(source, wanted),
         Format::Wav | Format::Aiff => chunks::edit(source, wanted),
-        Format::Ogg | Format::Aac | Format::Caf | Format::Matroska => {
-            Err(Refusal::new(format!("tags are not written into {} files", format.name())))
-        }
+        Format::Ogg | Format::Aac | Format::Caf | Format::Matroska => supported(format).map(|()| Edit::default()),
     }
 }
 

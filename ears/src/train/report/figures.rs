@@ -72,12 +72,17 @@ pub(super) fn lines(title: &str, x: &str, y: &str, curves: &[Line]) -> Drawn {
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
+            // Accuracies end high, losses low: the legend goes where the lines are not.
+            .position(if rises(curves) { SeriesLabelPosition::LowerRight } else { SeriesLabelPosition::UpperRight })
             .background_style(WHITE.mix(0.8))
             .border_style(BLACK.mix(0.3))
             .draw()
             .map_err(|e| fail(&e))
     })
+}
+
+fn rises(curves: &[Line]) -> bool {
+    curves.iter().any(|c| matches!((c.points.first(), c.points.last()), (Some(a), Some(b)) if b.1 > a.1))
 }
 
 /// Groups of bars (Fig. 8): a group a genre, a bar a series.
@@ -95,6 +100,7 @@ pub(super) fn bars(title: &str, groups: &[String], series: &[(String, Vec<f64>)]
         chart
             .configure_mesh()
             .disable_x_mesh()
+            .light_line_style(WHITE)
             .x_labels(count * 2 + 1)
             .x_label_formatter(&|x| {
                 let middle = (x.fract() - 0.5).abs() < 1e-6;
@@ -215,7 +221,9 @@ pub(super) fn songs(title: &str, genres: &[String], rows: &[(String, Vec<f64>, f
                     let corners = [(x, y), (x + width, y + row - 8)];
                     area.draw(&Rectangle::new(corners, ink.filled())).map_err(|e| e.to_string())?;
                     if width > 34 {
-                        put(&format!("{:.0} %", share * 100.0), (x + 4, y + 4), 11, &BLACK)?;
+                        let dark = u32::from(ink.0) + u32::from(ink.1) + u32::from(ink.2) < 330;
+                        let text_ink = if dark { WHITE } else { BLACK };
+                        put(&format!("{:.0} %", share * 100.0), (x + 4, y + 4), 11, &text_ink)?;
                     }
                 }
                 x += width;

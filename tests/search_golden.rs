@@ -19,6 +19,7 @@ use library::{Library, Track, spell};
 /// (name, format, title, artist, album, year, genres in the tags, timeline). Twenty chunks of five seconds, so
 /// a chunk is 5 %. B blues, C classical, Y country, H hip-hop, J jazz, M metal, N drum & bass, P pop, R rock.
 #[rustfmt::skip]
+#[allow(clippy::type_complexity)]
 const TRACKS: &[(&str, Format, &str, &str, &str, i32, &str, &str)] = &[
     ("a", Format::Flac, "So What", "Miles Davis", "Kind of Blue", 1959, "", "J14B4.2"),
     ("b", Format::Flac, "Freddie Freeloader", "Miles Davis", "Kind of Blue", 1959, "", "J10B10"),

@@ -134,7 +134,9 @@ fn one_writer_at_a_time_and_readers_see_commits() {
     correct(&library, tracks[3], "Desert Blues");
     assert_eq!(indexer.catch_up(&library.store).unwrap(), 1);
     indexer.flush(&library.store).unwrap();
+    assert!(searcher.reader().is_behind(&library.store).unwrap());
     searcher.reload().unwrap();
+    assert!(!searcher.reader().is_behind(&library.store).unwrap());
     assert_eq!(searcher.count(&library.store, &query).unwrap(), 1);
     assert_eq!(count(&library, "pure desert blues"), 1);
     // What is forgotten is found no more.

@@ -15,6 +15,7 @@ mod writer;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicI64, Ordering},
 };
 
 use serde::{Deserialize, Serialize};
@@ -105,8 +106,10 @@ struct Stamp {
 pub struct Reader {
     path: PathBuf,
     fields: Fields,
+    index: Index,
     reader: IndexReader,
-    seq: i64,
+    /// Everything up to this change is in what is seen.
+    seq: AtomicI64,
 }
 
 impl std::fmt::Debug for Reader {
@@ -157,19 +160,19 @@ impl Reader {
                 why: Unusable::Damaged(e.to_string()),
             },
         )?;
-        Ok(Self { path: path.into(), fields, reader, seq: stamp.seq })
+        Ok(Self { path: path.into(), fields, index, reader, seq: AtomicI64::new(stamp.seq) })
     }
 
     fn wrap<T>(&self, result: tantivy::Result<T>) -> Result<T, IndexError> {
         result.map_err(|source| IndexError::Tantivy { path: self.path.clone(), source })
     }
 
-    /// Whether the library has changes that the index, as it was opened, had not learned.
+    /// Whether the library has changes that the index, as it is seen, has not learned.
     ///
     /// # Errors
     /// What the database says.
     pub fn is_behind(&self, store: &Store) -> Result<bool, IndexError> {
-        Ok(store.changes_after(self.seq, 1)?.is_some())
+        Ok(store.changes_after(self.seq.load(Ordering::Relaxed), 1)?.is_some())
     }
 
     /// See what was committed since.
@@ -177,7 +180,13 @@ impl Reader {
     /// # Errors
     /// What Tantivy says.
     pub fn reload(&self) -> Result<(), IndexError> {
-        self.wrap(self.reader.reload())
+        // Read first: what is seen is then at least as new as it says.
+        let payload = self.wrap(self.index.load_metas())?.payload.unwrap_or_default();
+        self.wrap(self.reader.reload())?;
+        if let Ok(stamp) = serde_json::from_str::<Stamp>(&payload) {
+            self.seq.store(stamp.seq, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Which state of the index is seen.

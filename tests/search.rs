@@ -132,6 +132,25 @@ fn an_index_that_is_gone_or_damaged_is_made_anew() {
 }
 
 #[test]
+fn similar_tracks_come_nearest_first() {
+    let machine = machine();
+    let seed = machine.at("Music/jazz8.wav");
+    let json = machine.run(&["similar", seed.to_str().unwrap(), "--format", "json"]).exits(0).json();
+    let names: Vec<_> = json["tracks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| t["path"].as_str().unwrap().rsplit('/').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(names.len(), 4);
+    // The scripted ears give each genre an axis: most jazz is nearest.
+    assert_eq!(names[..2], ["jazz6-blues2.wav", "metal5-jazz3.wav"]);
+    let again = machine.run(&["similar", seed.to_str().unwrap(), "--format", "json"]).exits(0).json();
+    assert_eq!(again["tracks"], json["tracks"]);
+    machine.run(&["similar", machine.at("config.toml").to_str().unwrap()]).exits(2);
+}
+
+#[test]
 fn export_writes_playlists_for_any_player() {
     let machine = machine();
     let list = machine.at("list.m3u8");

@@ -110,9 +110,15 @@ impl Compiler<'_> {
     }
 
     fn versus(&self, left: &Genre, op: Op, right: &Genre) -> Box<dyn Query> {
+        // The larger of two shares is more than nothing.
+        let among = match op {
+            Op::Above => self.levels(left, 1, 2 * WHOLE),
+            Op::Below => self.levels(right, 1, 2 * WHOLE),
+            Op::AtLeast | Op::AtMost | Op::Equal => self.flag("mix"),
+        };
         let (left, right) = (share_column(left), share_column(right));
         Box::new(Filter {
-            among: self.flag("mix"),
+            among,
             test: Arc::new(move |segment| {
                 let (left, right) = (Levels::open(segment, &left)?, Levels::open(segment, &right)?);
                 Ok(Box::new(move |doc| op.holds(left.get(doc).cmp(&right.get(doc)))))

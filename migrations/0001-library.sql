@@ -86,6 +86,7 @@ CREATE TABLE analyses (
     UNIQUE (track_id, model_id)
 ) STRICT;
 CREATE INDEX analyses_by_model ON analyses (model_id);
+CREATE INDEX analyses_by_time ON analyses (heard_ms);
 
 -- The same for every head on one trunk: a new head names the genres again from these.
 CREATE TABLE embeddings (

@@ -6,30 +6,11 @@ mod support;
 use std::{
     fs,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use support::Machine;
-
-/// `deepcuts watch` of the machine's music, ended when dropped.
-struct Watching(Child);
-
-impl Watching {
-    fn start(machine: &Machine) -> Self {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin("deepcuts"));
-        command.arg("--config").arg(machine.at("config.toml")).arg("--db").arg(machine.database());
-        command.arg("watch").arg(&machine.music).envs(machine.environment());
-        Self(command.stdout(Stdio::null()).spawn().unwrap())
-    }
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
+use support::{Machine, Watching};
 
 /// Wait until the status says so; what it said last otherwise.
 #[track_caller]
@@ -53,7 +34,7 @@ fn eventually(machine: &Machine, wanted: &[(&str, u64)]) {
 fn what_arrives_moves_and_goes_is_followed() {
     let machine = Machine::new();
     machine.wav("old/jazz4.wav", 1);
-    let _watching = Watching::start(&machine);
+    let _watching = machine.watch(|_| {});
     eventually(&machine, &[("files", 1), ("heard", 1)]);
     machine.wav("a/b/c/rock4.wav", 2);
     eventually(&machine, &[("files", 2), ("heard", 2), ("missing", 0)]);
@@ -75,7 +56,7 @@ fn what_arrives_moves_and_goes_is_followed() {
 fn a_file_that_grows_is_heard_when_it_is_whole() {
     let machine = Machine::new();
     machine.wav("jazz4.wav", 1);
-    let _watching = Watching::start(&machine);
+    let _watching = machine.watch(|_| {});
     eventually(&machine, &[("heard", 1)]);
     let whole = machine.at("whole.wav");
     support::wav(&whole, 5);

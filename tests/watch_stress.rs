@@ -9,7 +9,6 @@ use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
-    process::Command,
     time::{Duration, Instant},
 };
 
@@ -109,14 +108,12 @@ fn nothing_is_missed_and_nothing_is_heard_twice() {
     let events: usize = std::env::var("DEEPCUTS_EVENTS").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000);
     let machine = Machine::new();
     fs::write(machine.music.join("first jazz2.wav"), sound(0)).unwrap();
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin("deepcuts"));
-    command.arg("--config").arg(machine.at("config.toml")).arg("--db").arg(machine.database());
-    command.arg("watch").arg(&machine.music).envs(machine.environment());
     let log = machine.at("listened");
     let (out, err) = (machine.at("out"), machine.at("err"));
-    command.env("DEEPCUTS_SCRIPT_LOG", &log);
-    command.stdout(fs::File::create(&out).unwrap()).stderr(fs::File::create(&err).unwrap());
-    let mut watch = command.spawn().unwrap();
+    let watching = machine.watch(|command| {
+        command.env("DEEPCUTS_SCRIPT_LOG", &log);
+        command.stdout(fs::File::create(&out).unwrap()).stderr(fs::File::create(&err).unwrap());
+    });
     let (mut dice, mut next, mut done) = (Dice(0x5eed), 0, 0);
     while done < events {
         done += step(&machine.music, &mut dice, &mut next);
@@ -140,8 +137,7 @@ fn nothing_is_missed_and_nothing_is_heard_twice() {
             break;
         }
     }
-    watch.kill().unwrap();
-    watch.wait().unwrap();
+    drop(watching);
     let missed: Vec<_> = on_disk.difference(&known).take(5).collect();
     let ghosts: Vec<_> = known.difference(&on_disk).take(5).collect();
     assert!(missed.is_empty() && ghosts.is_empty(), "missed {missed:?}, ghosts {ghosts:?}");

@@ -1,6 +1,7 @@
 //! One short file a subcommand: read the arguments, call the room that does the work, print, and say how it
 //! ended. stdout is data, stderr is talk.
 
+mod autotag;
 mod correct;
 mod doctor;
 mod eval;

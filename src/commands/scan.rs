@@ -13,7 +13,7 @@ use std::{
 use deepcuts_protocol::ModelCard;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Desk, Outcome, index::IndexKeeper, library_path};
+use super::{Desk, Outcome, autotag::TagKeeper, index::IndexKeeper, library_path, tag};
 use crate::{
     cli::{Form, ScanArgs},
     ears, paths,
@@ -31,16 +31,28 @@ pub(super) fn run(desk: &Desk, args: &ScanArgs) -> anyhow::Result<Outcome> {
     let store = desk.store()?;
     let roots = roots(desk, &store, &args.paths)?;
     let _role = Role::take(&desk.paths.lock())?;
+    tag::recover(&store)?;
     let (setup, card) = ears_setup(desk)?;
     let cancel = cancel_on_signal()?;
     let progress = Arc::new(Progress::default());
     let show = Show::start(&progress);
     let scan = Scan { roots, retry_failed: args.retry_failed, config: &desk.config, ears: setup, card };
-    let mut following = Following { bar: show.bar.clone(), index: IndexKeeper::new(desk.paths.index.clone()) };
+    let mut following = Following {
+        bar: show.bar.clone(),
+        index: IndexKeeper::new(desk.paths.index.clone()),
+        tags: TagKeeper::new(&desk.config.tags, args.write_tags),
+    };
     let report = pipeline::scan(&store, &scan, &mut following, &progress, &cancel);
     following.index.close(&store);
     show.stop();
-    end(&report?)
+    let outcome = end(&report?)?;
+    let (written, refused) = following.tags.count();
+    if following.tags.on() {
+        println!("{written} tagged, {refused} refused; `deepcuts undo` takes them back");
+    } else if std::io::stdout().is_terminal() && store.stats()?.heard > 0 && store.runs()?.is_empty() {
+        println!("No file was touched. `deepcuts tag --dry-run` shows which genres would be written into them.");
+    }
+    Ok(if refused > 0 && outcome == Outcome::Good { Outcome::Partly } else { outcome })
 }
 
 /// The folders to scan: those named, else the settings', else those scanned before.
@@ -122,10 +134,12 @@ fn failed(desk: &Desk, format: Form) -> anyhow::Result<Outcome> {
 struct Following {
     bar: ProgressBar,
     index: IndexKeeper,
+    tags: TagKeeper,
 }
 
 impl Follow for Following {
     fn committed(&mut self, store: &Store, last: bool) {
+        self.tags.committed(store, last);
         self.index.committed(store, last);
     }
 

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use super::{
     Desk, Outcome,
+    autotag::TagKeeper,
     index::IndexKeeper,
     scan::{cancel_on_signal, ears_setup, roots},
+    tag,
 };
 use crate::{
     cli::WatchArgs,
@@ -19,10 +21,15 @@ pub(super) fn run(desk: &Desk, args: &WatchArgs) -> anyhow::Result<Outcome> {
     let store = desk.store()?;
     let roots = roots(desk, &store, &args.paths)?;
     let _role = Role::take(&desk.paths.lock())?;
+    tag::recover(&store)?;
     let (setup, card) = ears_setup(desk)?;
     let cancel = cancel_on_signal()?;
     let scan = Scan { roots, retry_failed: false, config: &desk.config, ears: setup, card };
-    let mut watching = Watching { first: true, index: IndexKeeper::new(desk.paths.index.clone()) };
+    let mut watching = Watching {
+        first: true,
+        index: IndexKeeper::new(desk.paths.index.clone()),
+        tags: TagKeeper::new(&desk.config.tags, false),
+    };
     let stayed = pipeline::stay(&store, &scan, &mut watching, &cancel);
     watching.index.close(&store);
     stayed?;
@@ -33,11 +40,17 @@ pub(super) fn run(desk: &Desk, args: &WatchArgs) -> anyhow::Result<Outcome> {
 struct Watching {
     first: bool,
     index: IndexKeeper,
+    tags: TagKeeper,
 }
 
 impl Follow for Watching {
     fn committed(&mut self, store: &Store, last: bool) {
+        self.tags.committed(store, last);
         self.index.committed(store, last);
+        let (written, refused) = self.tags.count();
+        if written + refused > 0 {
+            println!("{written} tagged, {refused} refused");
+        }
     }
 
     fn heard(&mut self, store: &Store, file: i64) {
@@ -71,6 +84,10 @@ impl Stay for Watching {
         } else if report.gone > 0 || report.failed > 0 {
             println!("{} gone, {} failed", report.gone, report.failed);
         }
+    }
+
+    fn idle(&mut self, store: &Store) {
+        self.index.committed(store, false);
     }
 
     fn unwatched(&mut self, reason: &str) {

@@ -196,7 +196,10 @@ impl<'a> Keeper<'a> {
                 let planned = self.progress.planned.load(Ordering::Relaxed);
                 self.check_room(planned.saturating_sub(self.progress.done()));
                 if crawled.missing {
-                    self.report.roots_missing.push(root.path.clone());
+                    let whole = root.part_of.clone().unwrap_or_else(|| root.path.clone());
+                    if !self.report.roots_missing.contains(&whole) {
+                        self.report.roots_missing.push(whole);
+                    }
                 }
                 if !crawled.cancelled && root.part_of.is_none() {
                     self.store.root_seen(&root.path, !crawled.missing)?;

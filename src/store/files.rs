@@ -239,6 +239,21 @@ impl Store {
         self.wrap(read())
     }
 
+    /// The files that are there whose track was heard at or after `ms`, by row.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn heard_since(&self, ms: i64) -> Result<Vec<FileRow>> {
+        let sql = format!(
+            "SELECT {FILE_COLUMNS} FROM files f JOIN tracks t ON t.id = f.track_id
+             WHERE f.state = 'present' AND f.track_id IN (SELECT track_id FROM analyses WHERE heard_ms >= ?1)
+             ORDER BY f.id"
+        );
+        self.wrap(
+            self.conn.prepare_cached(&sql).and_then(|mut s| s.query_map([ms], file_row).and_then(Iterator::collect)),
+        )
+    }
+
     /// Mark files as gone; their analyses and corrections stay. A file that has moved meanwhile is not gone.
     /// Returns how many are.
     ///

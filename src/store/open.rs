@@ -20,6 +20,9 @@ const MIGRATIONS: &[&str] = &[
 
 static ALL: LazyLock<Migrations<'static>> = LazyLock::new(|| MIGRATIONS.iter().map(|sql| M::up(sql)).collect());
 
+/// Tries of a migration, while another process may be at it.
+const MIGRATION_ATTEMPTS: u32 = 20;
+
 /// How long a write waits for another process's short transaction.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -83,11 +86,23 @@ impl Store {
         } else {
             PathBuf::new()
         };
-        ALL.to_latest(&mut self.conn).map_err(|e| StoreError::Migration {
-            path: self.path.clone(),
-            reason: e.to_string(),
-            backup,
-        })?;
+        // Two processes may find the same old schema: the one that comes second finds the work done.
+        for attempt in 1.. {
+            match ALL.to_latest(&mut self.conn) {
+                Ok(()) => break,
+                Err(_) if attempt < MIGRATION_ATTEMPTS && self.version()? < MIGRATIONS.len() => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                Err(_) if self.version()? == MIGRATIONS.len() => break,
+                Err(error) => {
+                    let reason = match error {
+                        rusqlite_migration::Error::RusqliteError { err, .. } => err.to_string(),
+                        other => other.to_string(),
+                    };
+                    return Err(StoreError::Migration { path: self.path.clone(), reason, backup });
+                }
+            }
+        }
         Ok(self)
     }
 

@@ -164,6 +164,17 @@ impl<'a> Writer<'a> {
         Ok(Self { store, run: store.begin_run(kind, what)?, options, report: Report::default() })
     }
 
+    /// Go on with a run that was paused.
+    #[must_use]
+    pub fn go_on(store: &'a Store, run: i64, options: Options) -> Self {
+        Self { store, run, options, report: Report::default() }
+    }
+
+    /// Leave the run open, to go on later.
+    pub fn pause(self) -> Report {
+        self.report
+    }
+
     /// The run's number in the history.
     #[must_use]
     pub fn run(&self) -> i64 {

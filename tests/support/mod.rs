@@ -78,9 +78,29 @@ impl Machine {
         command.arg("--config").arg(self.at("config.toml")).arg("--db").arg(self.database());
     }
 
+    /// `deepcuts watch` of the music folder, ended when the value is dropped.
+    pub fn watch(&self, dress: impl FnOnce(&mut std::process::Command)) -> Watching {
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("deepcuts"));
+        command.arg("--config").arg(self.at("config.toml")).arg("--db").arg(self.database());
+        command.arg("watch").arg(&self.music).envs(self.environment());
+        command.stdout(std::process::Stdio::null());
+        dress(&mut command);
+        Watching(command.spawn().unwrap())
+    }
+
     /// What every process of this machine sees.
     pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
         vec![("DEEPCUTS_EARS", scripted_ears()), ("HOME", self.at("home")), ("NO_COLOR", "1".into())]
+    }
+}
+
+/// A watch that ends with the value, however the test ends.
+pub struct Watching(pub std::process::Child);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -1,0 +1,98 @@
+//! Genre tags written as tracks are heard: only where the listener said so, by `[tags] auto_write` or
+//! `scan --write-tags`. One run of the history for each scan; what a killed scan had heard and not written is
+//! written by the next.
+
+use crate::{
+    config::Tags as Rules,
+    store::{Store, StoreError, now_ms},
+    tags::{self, Options, Outlook, Writer},
+    text::{clean, clean_path},
+};
+
+/// In the store's small settings: everything heard before this was looked at.
+const LOOKED: &str = "auto_write_looked_ms";
+
+/// Follows the library with tags.
+#[derive(Debug)]
+pub(super) struct TagKeeper {
+    rules: Rules,
+    on: bool,
+    run: Option<i64>,
+    written: u64,
+    refused: u64,
+    given_up: bool,
+}
+
+impl TagKeeper {
+    /// By these rules, if they or the command line say so.
+    pub(super) fn new(rules: &Rules, asked: bool) -> Self {
+        Self { rules: rules.clone(), on: asked || rules.auto_write, run: None, written: 0, refused: 0, given_up: false }
+    }
+
+    /// Whether tags are written.
+    pub(super) const fn on(&self) -> bool {
+        self.on
+    }
+
+    /// The library has committed something; `last` when nothing more comes for now.
+    pub(super) fn committed(&mut self, store: &Store, last: bool) {
+        if !self.on || self.given_up {
+            return;
+        }
+        if let Err(error) = self.write(store, last) {
+            self.given_up = true;
+            eprintln!("deepcuts: {}; no more tags are written", clean(&error.to_string()));
+        }
+    }
+
+    /// What was written since this was last asked: (written, refused).
+    pub(super) fn count(&mut self) -> (u64, u64) {
+        (std::mem::take(&mut self.written), std::mem::take(&mut self.refused))
+    }
+
+    fn write(&mut self, store: &Store, last: bool) -> Result<(), StoreError> {
+        let since = store.meta(LOOKED)?.and_then(|ms| ms.parse().ok()).unwrap_or(0);
+        let until = now_ms();
+        let taxonomy = store.taxonomy()?;
+        for file in store.heard_since(since)? {
+            match tags::preview(store, &file, &self.rules, &taxonomy, false)? {
+                Outlook::Change(item) => {
+                    let mut writer = self.writer(store)?;
+                    let wrote = writer.write(&item)?;
+                    writer.pause();
+                    match wrote {
+                        Ok(()) => self.written += 1,
+                        Err(refusal) => self.refuse(&file.path, &refusal.reason),
+                    }
+                }
+                Outlook::Refused(reason) => self.refuse(&file.path, &reason),
+                Outlook::Equal | Outlook::Kept(_) => {}
+            }
+        }
+        store.set_meta(LOOKED, &until.to_string())?;
+        if last && let Some(run) = self.run.take() {
+            store.end_run(run)?;
+        }
+        Ok(())
+    }
+
+    fn writer<'s>(&mut self, store: &'s Store) -> Result<Writer<'s>, StoreError> {
+        let options = Options {
+            keep_mtime: self.rules.keep_mtime,
+            hard_links: false,
+            no_undo: false,
+            undo_max_bytes: self.rules.undo_max_bytes,
+        };
+        if let Some(run) = self.run {
+            return Ok(Writer::go_on(store, run, options));
+        }
+        let writer = Writer::begin(store, "as heard", options, self.rules.undo_days)?;
+        self.run = Some(writer.run());
+        Ok(writer)
+    }
+
+    fn refuse(&mut self, path: &std::path::Path, reason: &str) {
+        self.refused += 1;
+        eprintln!("deepcuts: {}: not tagged: {}", clean_path(path), clean(reason));
+    }
+}

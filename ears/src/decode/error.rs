@@ -17,8 +17,11 @@ pub enum DecodeError {
     #[error("this is {0}")]
     Refused(&'static str),
     /// Nothing known was found in it.
-    #[error("no audio format was recognised in it ({0})")]
-    Unrecognised(String),
+    #[error("no audio format was recognised in it")]
+    Unrecognised,
+    /// A format is known by its mark, and the rest of its headers is not as that format has them.
+    #[error("its headers cannot be read: {0}")]
+    Headers(String),
     /// A size in the file cannot be true.
     #[error("{0}")]
     Implausible(String),
@@ -89,6 +92,24 @@ pub enum DecodeError {
     Panicked(String),
 }
 
+/// A demuxer's or decoder's own words, without the class that it puts in front of them.
+pub(super) fn words(error: &symphonia::core::errors::Error) -> String {
+    use symphonia::core::errors::Error;
+    match error {
+        Error::DecodeError(what) | Error::Unsupported(what) | Error::LimitError(what) => (*what).to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// What an I/O error under a demuxer means: a seek to nowhere is the file's fault, the rest is the disk's.
+pub(super) fn io_error(error: io::Error) -> DecodeError {
+    match error.kind() {
+        io::ErrorKind::InvalidInput => DecodeError::Headers("a size in them points out of the file".to_owned()),
+        io::ErrorKind::UnexpectedEof => DecodeError::Headers("they end too early".to_owned()),
+        _ => DecodeError::Read(error),
+    }
+}
+
 fn because(reason: &Option<String>) -> String {
     reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
 }
@@ -99,9 +120,12 @@ impl DecodeError {
     pub const fn stage(&self) -> Stage {
         match self {
             Self::Read(_) => Stage::Read,
-            Self::Empty | Self::Refused(_) | Self::Unrecognised(_) | Self::Implausible(_) | Self::NoTrack => {
-                Stage::Probe
-            }
+            Self::Empty
+            | Self::Refused(_)
+            | Self::Unrecognised
+            | Self::Headers(_)
+            | Self::Implausible(_)
+            | Self::NoTrack => Stage::Probe,
             _ => Stage::Decode,
         }
     }

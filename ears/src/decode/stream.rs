@@ -25,7 +25,9 @@ use symphonia::core::{
 };
 
 use super::{
-    DecodeError, aac, downmix, gate, mp4,
+    DecodeError, aac, downmix,
+    error::{io_error, words},
+    gate, mp4,
     source::{Watch, WatchedFile},
 };
 
@@ -91,7 +93,7 @@ pub struct Decoder {
     bad: u64,
     bad_in_a_row: u64,
     not_finite: u64,
-    last_failure: &'static str,
+    last_failure: String,
     planes: Vec<Vec<f32>>,
 }
 
@@ -122,11 +124,9 @@ impl Decoder {
             .map_err(|error| match error {
                 _ if watch.stalled() => DecodeError::Stalled(stall),
                 _ if protected => DecodeError::Protected,
-                Error::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                    DecodeError::Unrecognised("its headers end too early".to_owned())
-                }
-                Error::IoError(error) => DecodeError::Read(error),
-                error => DecodeError::Unrecognised(error.to_string()),
+                Error::IoError(error) => io_error(error),
+                Error::Unsupported(what) if what.contains("no suitable format") => DecodeError::Unrecognised,
+                error => DecodeError::Headers(words(&error)),
             })?;
         let track = select(reader.as_ref(), protected)?;
         watch.progress();
@@ -148,7 +148,7 @@ impl Decoder {
             bad: 0,
             bad_in_a_row: 0,
             not_finite: 0,
-            last_failure: "no reason was given",
+            last_failure: String::new(),
             planes: Vec::new(),
         })
     }
@@ -189,8 +189,8 @@ impl Decoder {
                 Err(Error::IoError(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
                     return self.end(Some("the file ends inside a packet".to_owned())).map(|()| false);
                 }
-                Err(Error::IoError(error)) => return Err(DecodeError::Read(error)),
-                Err(error) => return self.end(Some(error.to_string())).map(|()| false),
+                Err(Error::IoError(error)) => return Err(io_error(error)),
+                Err(error) => return self.end(Some(words(&error))).map(|()| false),
             };
             if packet.track_id != self.track_id {
                 continue;
@@ -228,10 +228,7 @@ impl Decoder {
         let buffer = match self.decoder.decode(packet) {
             Ok(buffer) => buffer,
             Err(error) => {
-                self.last_failure = match error {
-                    Error::DecodeError(what) | Error::Unsupported(what) | Error::LimitError(what) => what,
-                    _ => "the packet ends too early",
-                };
+                self.last_failure = words(&error);
                 self.bad += 1;
                 self.bad_in_a_row += 1;
                 return if self.bad_in_a_row >= MAX_BAD_IN_A_ROW { Err(self.damaged()) } else { Ok(false) };
@@ -293,7 +290,7 @@ impl Decoder {
     }
 
     fn damaged(&self) -> DecodeError {
-        DecodeError::Damaged { bad: self.bad, packets: self.packets, reason: self.last_failure.to_owned() }
+        DecodeError::Damaged { bad: self.bad, packets: self.packets, reason: self.last_failure.clone() }
     }
 }
 
@@ -328,8 +325,7 @@ fn select(reader: &dyn FormatReader, protected: bool) -> Result<Selected, Decode
     // demuxer would trim what lies behind it: so no trimming there, and the delay is dropped by hand.
     let is_mpeg = matches!(params.codec, CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3);
     let options = AudioDecoderOptions::default().gapless(!is_mpeg);
-    let decoder =
-        codecs().make_audio_decoder(params, &options).map_err(|error| DecodeError::Codec(error.to_string()))?;
+    let decoder = codecs().make_audio_decoder(params, &options).map_err(|error| DecodeError::Codec(words(&error)))?;
     let rate = params.sample_rate.unwrap_or(0);
     let codec = decoder.codec_info().short_name;
     let declared = if is_mpeg && track.delay.is_none() { None } else { declared_frames(track, params) };

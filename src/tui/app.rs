@@ -371,10 +371,10 @@ impl App {
                 }
                 self.shared.marks.clear();
             }
-            Action::Open | Action::Right if matches!(self.pane, Pane::Library | Pane::Search) => {
-                if self.selected().is_some() {
-                    self.go(Pane::Track);
-                }
+            Action::Open | Action::Right
+                if matches!(self.pane, Pane::Library | Pane::Search) && self.selected().is_some() =>
+            {
+                self.go(Pane::Track);
             }
             Action::NextTrack | Action::PreviousTrack => {
                 let len = self.tracks().len();
@@ -606,8 +606,13 @@ impl App {
 
     fn done(&mut self, done: Done) -> Vec<Effect> {
         match done {
-            Done::View(Slot::Library, view) => self.library.show(view),
-            Done::View(Slot::Search, view) => self.search.show(view),
+            Done::View(slot, view) => {
+                let old = match slot {
+                    Slot::Library => self.library.show(view),
+                    Slot::Search => self.search.show(view),
+                };
+                return old.map(|old| Effect::Ask(Ask::Discard(old))).into_iter().collect();
+            }
             Done::Completions(of, list) => return self.search.complete(&of, list),
             Done::Detail(detail) => {
                 if self.asked == Some(detail.row.file) {
@@ -727,7 +732,7 @@ impl App {
         }
         let note = match &self.jobs.job {
             Some(job) if self.jobs.busy() => {
-                let share = if job.total > 0 { job.done * 100 / job.total } else { 0 };
+                let share = (job.done * 100).checked_div(job.total).unwrap_or(0);
                 format!("listening {share}% ")
             }
             _ => String::new(),

@@ -205,6 +205,8 @@ pub struct View {
     pub spec: Spec,
     /// Rows, in order.
     pub rows: Vec<Arc<Row>>,
+    /// The file of each row, side by side, so that one is found without touching the rows.
+    pub files: Vec<i64>,
     /// Entries of the facet, over all rows of the search.
     pub facets: Vec<FacetItem>,
     /// Rows before the facet's entry was chosen.
@@ -217,7 +219,7 @@ impl View {
     /// The place of a file, if it is here.
     #[must_use]
     pub fn position(&self, file: i64) -> Option<usize> {
-        self.rows.iter().position(|row| row.file == file)
+        self.files.iter().position(|f| *f == file)
     }
 }
 

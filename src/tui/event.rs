@@ -59,6 +59,8 @@ pub enum Effect {
 pub enum Ask {
     /// The rows of a list. The latest of each slot wins.
     View(Slot, Spec),
+    /// Let go of rows that are no longer shown.
+    Discard(Box<View>),
     /// What a word at the end of a query could become.
     Complete(String),
     /// All about a file's track. The latest wins.

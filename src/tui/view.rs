@@ -38,7 +38,8 @@ pub fn make(spec: Spec, rows: Vec<Arc<Row>>, answer: Option<Answer>, genres: &Ge
         rows.retain(|row| is_in(row, spec.facet, only));
     }
     order(&mut rows, &spec);
-    View { spec, rows, facets, total, answer }
+    let files = rows.iter().map(|row| row.file).collect();
+    View { spec, rows, files, facets, total, answer }
 }
 
 fn order(rows: &mut [Arc<Row>], spec: &Spec) {

@@ -39,12 +39,12 @@ impl Library {
     }
 
     /// Rows have come.
-    pub fn show(&mut self, view: Box<View>) {
+    pub fn show(&mut self, view: Box<View>) -> Option<Box<View>> {
         if view.spec.facet == self.spec.facet {
             let at = self.spec.only.as_ref().and_then(|only| view.facets.iter().position(|item| item.key == *only));
             self.facets.at = at.map_or(0, |i| i + 1);
         }
-        self.tracks.show(view);
+        self.tracks.show(view)
     }
 
     /// Put the cursor on the track of a file, if it is in the list.

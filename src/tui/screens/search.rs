@@ -81,10 +81,8 @@ impl Search {
     }
 
     /// Hits have come: only those of what is typed now are shown.
-    pub fn show(&mut self, view: Box<View>) {
-        if view.spec.query == self.prompt.text().trim() {
-            self.tracks.show(view);
-        }
+    pub fn show(&mut self, view: Box<View>) -> Option<Box<View>> {
+        if view.spec.query == self.prompt.text().trim() { self.tracks.show(view) } else { Some(view) }
     }
 
     /// What the last word could become.

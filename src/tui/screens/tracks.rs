@@ -85,12 +85,13 @@ impl Tracks {
     }
 
     /// Show other rows. The cursor stays on its track where that is still there, unless the question changed.
-    pub fn show(&mut self, view: Box<View>) {
+    /// Returns what was shown before: letting go of 100,000 rows takes long enough to be left to a worker.
+    pub fn show(&mut self, view: Box<View>) -> Option<Box<View>> {
         let same =
             self.view.as_ref().is_none_or(|old| old.spec.query == view.spec.query && old.spec.only == view.spec.only);
         let file = self.selected().map(|row| row.file);
         let before = (self.cursor.at, self.cursor.top);
-        self.view = Some(view);
+        let old = self.view.replace(view);
         if same {
             let place = file.and_then(|file| self.view.as_ref().and_then(|view| view.position(file)));
             self.cursor.at = place.unwrap_or(before.0).min(self.len().saturating_sub(1));
@@ -99,6 +100,7 @@ impl Tracks {
         } else {
             self.cursor = Cursor::default();
         }
+        old
     }
 
     /// Move, or mark.

@@ -129,7 +129,7 @@ impl Workers {
     /// Hand a wish to the worker that can fulfil it. Never waits.
     pub fn ask(&self, ask: Ask) {
         match ask {
-            Ask::View(..) | Ask::Complete(_) => {
+            Ask::View(..) | Ask::Discard(_) | Ask::Complete(_) => {
                 self.library.put(library::Wish::Ask(ask), |old, new| match (old, new) {
                     (library::Wish::Ask(old), library::Wish::Ask(new)) => replaces(old, new),
                     _ => false,

@@ -86,7 +86,7 @@ install: ## into PREFIX (/usr/local), below DESTDIR when set; builds first, unle
 	    echo 'install: nothing is built, and there is no cargo here: run make build as yourself first' >&2; exit 1; \
 	fi
 	install -d "$(bindir)" "$(libdir)" "$(sharedir)/deepcuts" "$(sharedir)/doc/deepcuts"
-	install -m 755 $(built)/deepcuts $(built)/deepcuts-ears "$(bindir)"
+	install -s -m 755 $(built)/deepcuts $(built)/deepcuts-ears "$(bindir)"
 	@set -e; for lib in "$(libtorch)"/lib/*; do \
 	    case $$lib in \
 	        */libtorch.so) ;; \

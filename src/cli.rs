@@ -101,6 +101,11 @@ pub enum Command {
         after_help = "Examples:\n  deepcuts undo                 the last run\n  deepcuts undo --since 2d\n  deepcuts undo --dry-run ~/Music/Album"
     )]
     Undo(UndoArgs),
+    /// Genre tags that contradict the audio, are numbers, joined or misspelt, or differ between copies
+    #[command(
+        after_help = "Each finding comes with what would be right; `deepcuts tag --policy replace FILE` writes what was heard."
+    )]
+    Audit(AuditArgs),
     /// What was written into files, and taken back
     History(HistoryArgs),
     /// Check the installation: versions, device, model, codecs, paths, counts
@@ -475,6 +480,16 @@ pub struct UndoArgs {
     /// Keep the files' modification times
     #[arg(long)]
     pub keep_mtime: bool,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+}
+
+/// `audit`
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Which tracks: files and folders, or a search [default: all]
+    pub query: Vec<String>,
     /// How it is written
     #[arg(long, value_enum, default_value_t)]
     pub format: Form,

@@ -228,3 +228,23 @@ fn a_renamed_file_is_undone_under_its_new_name() {
     machine.run(&["undo"]).exits(0);
     assert_eq!(fs::read(&moved).unwrap(), before);
 }
+
+#[test]
+fn an_audit_names_the_fault_and_the_fix() {
+    let machine = Machine::new();
+    let path = machine.wav("jazz8.wav", 1);
+    machine.scan().exits(0);
+    machine.run(&["tag", "--yes"]).exits(0);
+    assert_eq!(machine.run(&["audit"]).exits(0).out(), "0 findings in 1 files\n");
+    // The same tag on another recording is somebody's own word.
+    let other = machine.music.join("rock8.wav");
+    fs::copy(&path, &other).unwrap();
+    let mut bytes = fs::read(&other).unwrap();
+    let data = bytes.windows(4).position(|w| w == b"data").unwrap() + 200;
+    bytes[data] ^= 1;
+    fs::write(&other, bytes).unwrap();
+    machine.scan().exits(0);
+    let found = machine.run(&["audit", "--format", "json"]).exits(1).json();
+    assert_eq!(found["findings"][0]["fault"], "contradicts the audio");
+    assert_eq!(found["findings"][0]["fix"], serde_json::json!(["Rock"]));
+}

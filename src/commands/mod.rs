@@ -2,6 +2,7 @@
 //! ended. stdout is data, stderr is talk.
 
 mod autotag;
+mod audit;
 mod correct;
 mod doctor;
 mod eval;
@@ -128,6 +129,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Some(Command::Restore(args)) => upkeep::restore(&desk, &args),
         Some(Command::Tag(args)) => tag::run(&desk, &args),
         Some(Command::Undo(args)) => undo::run(&desk, &args),
+        Some(Command::Audit(args)) => audit::run(&desk, &args),
         Some(Command::History(args)) => history::run(&desk, &args),
         Some(Command::Doctor(args)) => doctor::run(&desk, &args),
         Some(Command::Completions { .. } | Command::Man) => Ok(Outcome::Good),

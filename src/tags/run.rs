@@ -78,6 +78,7 @@ pub fn preview(
         if stamp != file.stamp && payload::identify(&open)?.id != audio {
             return Err(Refusal::new("its audio is not what was heard; scan it again"));
         }
+        edit::supported(format)?;
         let current = current(&file.path, format, &rules.joiner)?;
         let source = Source::new(&open)?;
         let capacity = edit::capacity(&source, format)?;

@@ -128,7 +128,7 @@ impl Copy {
         let now = self.file.metadata()?;
         if (now.uid(), now.gid()) != (like.uid(), like.gid()) {
             std::os::unix::fs::fchown(&self.file, Some(like.uid()), Some(like.gid()))
-                .map_err(|error| what(error, "its owner cannot be kept"))?;
+                .map_err(|_| Refusal::new("its owner or group cannot be kept; run deepcuts as its owner"))?;
         }
         copy_attributes(old, &self.file)?;
         self.file

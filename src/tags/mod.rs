@@ -53,6 +53,8 @@ impl From<crate::payload::PayloadError> for Refusal {
 
 impl From<std::io::Error> for Refusal {
     fn from(error: std::io::Error) -> Self {
-        Self::new(error.to_string())
+        // "No such file or directory (os error 2)" in the middle of a sentence.
+        let text = error.to_string();
+        Self::new(text.split(" (os error").next().unwrap_or_default().to_lowercase())
     }
 }

@@ -374,6 +374,13 @@ fn links_and_modes_have_an_answer() {
 
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     let has_attributes = xattr::set(&path, "user.rating", b"5").is_ok();
+    // An ACL: u::rw-, u:65534:r--, g::r--, m::r--, o::---.
+    let entry =
+        |tag: u16, perm: u16, id: u32| [&tag.to_le_bytes()[..], &perm.to_le_bytes(), &id.to_le_bytes()].concat();
+    let none = u32::MAX;
+    let entries = [(1, 6, none), (2, 4, 65534), (4, 4, none), (0x10, 4, none), (0x20, 0, none)];
+    let acl = [vec![2, 0, 0, 0], entries.map(|(tag, perm, id)| entry(tag, perm, id)).concat()].concat();
+    let has_acl = xattr::set(&path, "system.posix_acl_access", &acl).is_ok();
     let link = path.with_file_name("link.flac");
     symlink("a.flac", &link).unwrap();
     library.keep(&link, &[("jazz", 1)]);
@@ -381,6 +388,11 @@ fn links_and_modes_have_an_answer() {
     assert!(link.symlink_metadata().unwrap().is_symlink());
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o640);
     assert_eq!(library.genres(&path), ["Jazz"]);
+    if has_acl {
+        assert_eq!(xattr::get(&path, "system.posix_acl_access").unwrap(), Some(acl));
+    } else {
+        println!("skipped: no ACLs on this file system");
+    }
     if has_attributes {
         assert_eq!(xattr::get(&path, "user.rating").unwrap().unwrap(), b"5");
     } else {

@@ -1,8 +1,8 @@
 //! One short file a subcommand: read the arguments, call the room that does the work, print, and say how it
 //! ended. stdout is data, stderr is talk.
 
-mod autotag;
 mod audit;
+mod autotag;
 mod correct;
 mod doctor;
 mod eval;

@@ -41,7 +41,7 @@ impl Library {
 
     fn keep(&self, path: &Path, genres: &[(&str, u32)]) {
         let found = payload::identify(&fs::File::open(path).unwrap()).unwrap();
-        let tags = read(path, found.format).unwrap();
+        let tags = read(path, found.format).unwrap_or_default();
         let stamp = FileStamp::read(path).unwrap();
         let new = NewFile { path: path.into(), stamp, audio: found.id, format: found.format, tags };
         let (_, track) = self.store.put_file(&new, &|_| false).unwrap();
@@ -284,6 +284,11 @@ fn odd_files_are_refused_with_the_reason() {
         ("headerless.ape", [fx::monkeys(), fx::ape(&[("Title", "x")], false)].concat(), "no header"),
         ("odd.aiff", aiff, "outside the form"),
         ("broken.mp3", broken, "unreadable ID3 frame"),
+        (
+            "extended.mp3",
+            [&b"ID3\x04\0\x40\0\0\0\x0a\0\0\x01\0\x01\0\0\0\0\0"[..], &fx::mpeg_frames(9, 3)].concat(),
+            "extended header",
+        ),
         ("two.mp3", [fx::id3v2(4, &[], 9), fx::id3v2(4, &[], 9), fx::mpeg_frames(9, 2)].concat(), "two ID3v2"),
     ] {
         let path = library.file(name, &bytes, &[("jazz", 1)]);
@@ -426,7 +431,7 @@ fn a_way_back_that_is_too_large_is_not_given_up_silently() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_name_reads_back_or_is_refused(which in 0..layouts().len(), genre in "\\PC{1,40}", second in "\\PC{1,40}") {

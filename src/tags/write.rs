@@ -7,7 +7,7 @@
 //! Whatever goes wrong before the swap leaves the original untouched and no copy behind; whatever ends the
 //! process is resolved by [`super::recover`].
 
-use std::{fs::File, path::Path, sync::LazyLock};
+use std::{fs::File, panic::AssertUnwindSafe, path::Path, sync::LazyLock};
 
 use super::{
     Refusal,
@@ -95,6 +95,12 @@ struct Prepared {
 }
 
 fn prepare(source: &Source<'_>, format: Format, change: &Change<'_>) -> Result<Prepared, Refusal> {
+    // A fault of ours in a walker is one file that is not written, not the end of the run.
+    std::panic::catch_unwind(AssertUnwindSafe(|| prepare_unguarded(source, format, change)))
+        .unwrap_or_else(|_| Err(Refusal::new("its tags could not be walked")))
+}
+
+fn prepare_unguarded(source: &Source<'_>, format: Format, change: &Change<'_>) -> Result<Prepared, Refusal> {
     let edit = match change {
         Change::Items(wanted) => edit::edit(source, format, wanted)?,
         Change::Back { patch, .. } => {

@@ -157,6 +157,9 @@ fn read(source: &Source<'_>, range: Range<u64>, wanted: &Wanted) -> Result<(Tag,
             _ => return Err(Refusal::new("an ID3v2 tag with an extended header, whose checksum cannot be kept")),
         }
     }
+    if from > body.bytes.len() {
+        return Err(refuse("its extended header reaches beyond it"));
+    }
     let (walked, plain_sizes) = match walk(&body.bytes, from, major, false) {
         Ok(walked) => (walked, false),
         // iTunes wrote version 4 with the sizes of version 3.
@@ -207,7 +210,7 @@ pub(super) fn edit(source: &Source<'_>, range: Range<u64>, wanted: &Wanted) -> R
         splices.push(Splice::new(frame.range.start, size, []));
         delta -= size.cast_signed();
     }
-    let padding = tag.padding_end - tag.frames_end;
+    let padding = tag.padding_end.checked_sub(tag.frames_end).ok_or_else(|| refuse("its padding"))?;
     if !tag.footer && delta <= padding.cast_signed() {
         splices.push(match u64::try_from(delta) {
             Ok(grown) => Splice::new(tag.padding_end - grown, grown, []),

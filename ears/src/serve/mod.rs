@@ -107,9 +107,10 @@ pub fn run(options: &Options) -> ExitCode {
     let workers = options.workers.unwrap_or(cores).max(1);
     let (model, device) = (options.model.clone(), options.device);
     let load = move || {
-        let network = Network::load(&model, device)?;
-        use_threads(if is_light(network.card()) { 1 } else { cores });
-        Ok(network)
+        // Before it loads: threads that were started once wait in a loop for more. A card that cannot be read is
+        // the loader's to report.
+        use_threads(if ModelCard::read_for(&model).is_ok_and(|card| is_light(&card)) { 1 } else { cores });
+        Network::load(&model, device)
     };
     match serve(std::io::BufReader::new(std::io::stdin()), std::io::stdout(), load, workers) {
         Ok(()) => ExitCode::SUCCESS,

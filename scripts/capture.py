@@ -124,7 +124,7 @@ def svg(lines, width, height):
            f'<g font-family="{FONTS}" font-size="{FONT}" xml:space="preserve">']
 
     def rect(x, y, rw, rh, colour):
-        out.append(f'<rect x="{x:.2f}" y="{y:.2f}" width="{rw:.2f}" height="{rh:.2f}" fill="{colour}"/>')
+        out.append(f'<rect shape-rendering="crispEdges" x="{x:.2f}" y="{y:.2f}" width="{rw:.2f}" height="{rh:.2f}" fill="{colour}"/>')
 
     texts = []
     for y, cells in enumerate(lines[:height]):

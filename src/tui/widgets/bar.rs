@@ -119,9 +119,16 @@ pub fn words(mix: &Mix, columns: usize, genres: &Genres) -> Vec<(Option<Genre>, 
     let percent = |n: u32| (f64::from(n) * 100.0 / f64::from(mix.chunks())).round() as u32;
     let won = mix.won().iter().map(|(g, n)| (Some(g.clone()), genres.name(g).to_lowercase(), percent(*n)));
     let unsure = [(None, "unsure".to_owned(), percent(mix.unsure()))];
+    // Where little is sure, that is the first thing to know.
+    let (before, after) = if mix.unsure() > mix.won().first().map_or(0, |(_, n)| *n) {
+        (Some(unsure), None)
+    } else {
+        (None, Some(unsure))
+    };
     let mut words = Vec::new();
     let mut used = 0;
-    for (genre, name, percent) in won.chain(unsure).filter(|(_, _, percent)| *percent > 0) {
+    let all = before.into_iter().flatten().chain(won).chain(after.into_iter().flatten());
+    for (genre, name, percent) in all.filter(|(_, _, percent)| *percent > 0) {
         let word = format!("{name} {percent}");
         let gap = if words.is_empty() { 0 } else { 2 };
         let wide = super::text::width(&word);

@@ -305,6 +305,10 @@ impl Process {
         if setup.workers > 0 {
             command.args(["--workers", &setup.workers.to_string()]);
         }
+        // Torch's idle threads would spin on the cores that decode: a training step took ten times as long.
+        if std::env::var_os("OMP_WAIT_POLICY").is_none() {
+            command.env("OMP_WAIT_POLICY", "passive");
+        }
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

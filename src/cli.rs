@@ -85,6 +85,9 @@ pub enum Command {
         after_help = "Examples:\n  deepcuts eval cuts ~/labelled -o report\n  deepcuts eval cuts,cnn features.safetensors -o report"
     )]
     Eval(EvalArgs),
+    /// The models there are, and what they are worth
+    #[command(after_help = "Examples:\n  deepcuts models list\n  deepcuts models show cuts")]
+    Models(ModelsArgs),
     /// How much of the library is heard, and what failed
     Status(StatusArgs),
     /// Forget files that have been missing for long
@@ -363,6 +366,33 @@ pub struct EvalArgs {
     /// Full songs in genre folders, for the proportions and the full-song score
     #[arg(long, value_name = "DIR")]
     pub songs: Option<PathBuf>,
+}
+
+/// `models`
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// What of them
+    #[command(subcommand)]
+    pub command: ModelsCommand,
+}
+
+/// What of the models
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// All of them, yours and those that came along; * marks the one that listens
+    List {
+        /// How it is written
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
+    },
+    /// The card of one: what it was trained on, how well it does, what it costs
+    Show {
+        /// Name or path
+        model: String,
+        /// How it is written
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
+    },
 }
 
 /// `status`

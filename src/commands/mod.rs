@@ -10,6 +10,7 @@ mod export;
 mod history;
 mod index;
 mod manual;
+mod models;
 mod scan;
 mod search;
 mod select;
@@ -123,6 +124,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Some(Command::Correct(args)) => correct::run(&desk, &args),
         Some(Command::Train(args)) => train::run(&desk, &args),
         Some(Command::Eval(args)) => eval::run(&desk, &args),
+        Some(Command::Models(args)) => models::run(&desk, &args),
         Some(Command::Status(args)) => status::run(&desk, &args),
         Some(Command::Prune(args)) => upkeep::prune(&desk, &args),
         Some(Command::Backup(args)) => upkeep::backup(&desk, &args),

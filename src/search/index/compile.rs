@@ -22,7 +22,7 @@ use super::{
         window::{Timing, chunks_in},
     },
     document::ROW_BITS,
-    filter::Filter,
+    filter::{Filter, MakeTest},
     schema::{Fields, key_column},
 };
 use crate::genre::Genre;
@@ -228,11 +228,41 @@ fn weightless(query: impl Query) -> Box<dyn Query> {
     Box::new(ConstScoreQuery::new(Box::new(query), 0.0))
 }
 
+/// Every part. Nested joins become one, and tests of single documents come last: only what all else lets
+/// through is tested.
 fn all(mut parts: Vec<Box<dyn Query>>) -> Box<dyn Query> {
-    match parts.len() {
-        0 => weightless(AllQuery),
-        1 => parts.swap_remove(0),
-        _ => Box::new(BooleanQuery::new(parts.into_iter().map(|part| (Occur::Must, part)).collect())),
+    if parts.len() == 1 {
+        return parts.swap_remove(0);
+    }
+    let mut clauses = Vec::new();
+    let mut tests = Vec::new();
+    for part in parts {
+        spread(part.as_ref(), &mut clauses, &mut tests);
+    }
+    let joined: Box<dyn Query> = match clauses.as_slice() {
+        [] => weightless(AllQuery),
+        [(Occur::Must, only)] => only.box_clone(),
+        _ => Box::new(BooleanQuery::new(clauses)),
+    };
+    tests.into_iter().fold(joined, |among, test| Box::new(Filter { among, test }))
+}
+
+/// `part` as clauses of a join, and tests.
+fn spread(part: &dyn Query, clauses: &mut Vec<(Occur, Box<dyn Query>)>, tests: &mut Vec<Arc<MakeTest>>) {
+    if let Some(filter) = part.downcast_ref::<Filter>() {
+        tests.push(Arc::clone(&filter.test));
+        return spread(filter.among.as_ref(), clauses, tests);
+    }
+    match part.downcast_ref::<BooleanQuery>() {
+        Some(joined) if joined.clauses().iter().all(|(occur, _)| *occur != Occur::Should) => {
+            for (occur, clause) in joined.clauses() {
+                match occur {
+                    Occur::Must => spread(clause.as_ref(), clauses, tests),
+                    _ => clauses.push((*occur, clause.box_clone())),
+                }
+            }
+        }
+        _ => clauses.push((Occur::Must, part.box_clone())),
     }
 }
 
@@ -245,7 +275,12 @@ fn any(mut parts: Vec<Box<dyn Query>>) -> Box<dyn Query> {
 }
 
 fn but_not(wanted: Box<dyn Query>, not: Box<dyn Query>) -> Box<dyn Query> {
-    Box::new(BooleanQuery::new(vec![(Occur::Must, weighed(wanted)), (Occur::MustNot, not)]))
+    let mut clauses = Vec::new();
+    let mut tests = Vec::new();
+    spread(weighed(wanted).as_ref(), &mut clauses, &mut tests);
+    clauses.push((Occur::MustNot, not));
+    let joined: Box<dyn Query> = Box::new(BooleanQuery::new(clauses));
+    tests.into_iter().fold(joined, |among, test| Box::new(Filter { among, test }))
 }
 
 /// An [`AllQuery`] scores 1; here only words weigh.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use tantivy::{
-    DocId, DocSet, Score, SegmentReader, TERMINATED,
+    DocId, DocSet, Score, SeekDangerResult, SegmentReader, TERMINATED,
     query::{EnableScoring, Explanation, Query, Scorer, Weight},
 };
 
 /// Says of a segment's documents whether they match.
 pub(super) type Test = Box<dyn Fn(DocId) -> bool + Send + Sync>;
 
-type MakeTest = dyn Fn(&SegmentReader) -> tantivy::Result<Test> + Send + Sync;
+pub(super) type MakeTest = dyn Fn(&SegmentReader) -> tantivy::Result<Test> + Send + Sync;
 
 /// The documents of `among` that pass the test.
 pub(super) struct Filter {
@@ -78,6 +78,14 @@ impl DocSet for Filtered {
     fn seek(&mut self, target: DocId) -> DocId {
         self.among.seek(target);
         self.settle()
+    }
+
+    /// Only the target is tested, not what comes after it.
+    fn seek_danger(&mut self, target: DocId) -> SeekDangerResult {
+        match self.among.seek_danger(target) {
+            SeekDangerResult::Found if !(self.test)(target) => SeekDangerResult::SeekLowerBound(target + 1),
+            result => result,
+        }
     }
 
     fn doc(&self) -> DocId {

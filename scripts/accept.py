@@ -87,7 +87,8 @@ def genres_of(path):
     if path.suffix == ".wav" or path.suffix == ".aiff":
         frame = tags.tags.get("TCON")
         return list(frame.genres) if frame else []
-    return list(tags.get("genre", []))
+    # ID3v2.3 has no lists: several genres are one text there, joined as the settings say.
+    return [name for text in tags.get("genre", []) for name in text.split("; ")]
 
 
 def listen(machine):

@@ -42,6 +42,9 @@ pub(super) fn run(desk: &Desk) -> anyhow::Result<Outcome> {
         tui::run(&mut terminal, &mut app, first, &events, &mut Outside { workers: &workers })
     };
     drop(events);
+    if app.is_listening() {
+        eprintln!("deepcuts: stopping; what was heard is kept (Ctrl-C to stop at once)");
+    }
     workers.stop();
     ended?;
     Ok(Outcome::Good)

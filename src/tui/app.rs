@@ -165,6 +165,12 @@ impl App {
         self.dirty
     }
 
+    /// Whether files are being heard.
+    #[must_use]
+    pub fn is_listening(&self) -> bool {
+        self.jobs.busy()
+    }
+
     /// The pane that is shown.
     #[must_use]
     pub const fn pane(&self) -> Pane {

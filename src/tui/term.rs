@@ -127,7 +127,10 @@ pub fn listen(events: Sender<Event>) -> io::Result<()> {
     let ends = events.clone();
     // A second UI in one process (tests) has no signals of its own.
     let _ = ctrlc::set_handler(move || {
-        let _ = ends.send(Event::End);
+        // The UI has closed and waits for its workers: who asks again does not want to.
+        if ends.send(Event::End).is_err() {
+            std::process::exit(130);
+        }
     });
     // Not joined: it waits in a read that only a key ends, and the process ends without it.
     std::thread::Builder::new().name("ui-input".into()).spawn(move || {

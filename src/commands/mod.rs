@@ -2,7 +2,6 @@
 //! ended. stdout is data, stderr is talk.
 
 mod audit;
-mod autotag;
 mod correct;
 mod doctor;
 mod eval;

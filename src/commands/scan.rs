@@ -13,7 +13,7 @@ use std::{
 use deepcuts_protocol::ModelCard;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Desk, Outcome, autotag::TagKeeper, index::IndexKeeper, library_path, tag};
+use super::{Desk, Outcome, index::IndexKeeper, library_path, tag};
 use crate::{
     cli::{Form, ScanArgs},
     ears, paths,
@@ -21,6 +21,7 @@ use crate::{
     progress::Progress,
     role::Role,
     store::Store,
+    tags::TagKeeper,
     text::{clean, clean_path},
 };
 
@@ -50,7 +51,11 @@ pub(super) fn run(desk: &Desk, args: &ScanArgs) -> anyhow::Result<Outcome> {
     if following.tags.on() {
         println!("{written} tagged, {refused} refused; `deepcuts undo` takes them back");
     } else if std::io::stdout().is_terminal() && store.stats()?.heard > 0 && store.runs()?.is_empty() {
-        println!("No file was touched. `deepcuts tag --dry-run` shows which genres would be written into them.");
+        println!(
+            "No file was touched. `deepcuts tag --dry-run` shows which genres would be written into them; with \
+             `auto_write = true` under [tags] in {} that is done as they are heard.",
+            clean_path(&desk.paths.config)
+        );
     }
     Ok(if refused > 0 && outcome == Outcome::Good { Outcome::Partly } else { outcome })
 }

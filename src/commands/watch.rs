@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::{
     Desk, Outcome,
-    autotag::TagKeeper,
     index::IndexKeeper,
     scan::{cancel_on_signal, ears_setup, roots},
     tag,
@@ -14,6 +13,7 @@ use crate::{
     pipeline::{self, Follow, Report, Scan, Stay},
     role::Role,
     store::Store,
+    tags::TagKeeper,
     text::{clean, clean_path},
 };
 

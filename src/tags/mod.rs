@@ -10,6 +10,7 @@
 //! knows no terminal and no SQL.
 
 pub mod audit;
+mod auto;
 mod copy;
 pub mod edit;
 mod encode;
@@ -25,6 +26,7 @@ mod tests;
 mod undo;
 mod write;
 
+pub use auto::TagKeeper;
 pub use read::{TagError, read, read_joined};
 pub use recover::{Recovered, recover};
 pub use run::{Item, Outlook, Report, Writer, preview};

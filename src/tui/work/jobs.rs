@@ -18,6 +18,7 @@ use crate::{
     role::Role,
     search::index::{IndexError, Indexer},
     store::Store,
+    tags::{self, TagKeeper},
     text::clean_path,
     tui::{
         data::{Job, JobState, thousands},
@@ -121,6 +122,7 @@ struct Following<'a> {
     /// Say how the scan ended even when it found nothing to do.
     aloud: bool,
     index: Index<'a>,
+    tags: TagKeeper,
 }
 
 /// The search index, kept up by whoever holds the role. What goes wrong is said once; the next search makes it
@@ -167,8 +169,13 @@ impl Following<'_> {
 
 impl Follow for Following<'_> {
     fn committed(&mut self, store: &Store, last: bool) {
+        self.tags.committed(store, last);
         self.index.learn(store, last, self.out);
         self.nudge.look();
+        let (written, refused) = self.tags.count();
+        if written + refused > 0 {
+            self.out.done(Done::Said(Said::good(format!("{written} tagged as heard, {refused} refused"))));
+        }
     }
 
     fn warn(&mut self, path: &Path, reason: &str) {
@@ -234,13 +241,18 @@ fn listen(
         return Ok(());
     }
     let _role = Role::take(&context.paths.lock())?;
+    for recovered in tags::recover(&store)? {
+        out.done(Done::Said(Said::note(format!("{}: {}", clean_path(&recovered.path), recovered.what))));
+    }
     let (setup, card) = (context.ears)()?;
     std::thread::scope(|threads| {
         threads.spawn(|| shown.tell(out));
         // However this ends, the thread that tells must be let go.
         let _end = End(shown);
         let index = Index { path: &context.paths.index, indexer: None, given_up: false };
-        let mut following = Following { nudge, out, shown, cancel, current: Arc::default(), aloud: asked, index };
+        let tags = TagKeeper::new(&context.config.tags, false);
+        let current = Arc::default();
+        let mut following = Following { nudge, out, shown, cancel, current, aloud: asked, index, tags };
         following.index.learn(&store, true, out);
         let listened = (|| -> anyhow::Result<()> {
             let mut scan =

@@ -2,11 +2,12 @@
 //! `scan --write-tags`. One run of the history for each scan; what a killed scan had heard and not written is
 //! written by the next.
 
+use std::path::Path;
+
+use super::{Options, Outlook, Writer, preview};
 use crate::{
     config::Tags as Rules,
     store::{Store, StoreError, now_ms},
-    tags::{self, Options, Outlook, Writer},
-    text::{clean, clean_path},
 };
 
 /// In the store's small settings: everything heard before this was looked at.
@@ -14,7 +15,7 @@ const LOOKED: &str = "auto_write_looked_ms";
 
 /// Follows the library with tags.
 #[derive(Debug)]
-pub(super) struct TagKeeper {
+pub struct TagKeeper {
     rules: Rules,
     on: bool,
     run: Option<i64>,
@@ -25,28 +26,30 @@ pub(super) struct TagKeeper {
 
 impl TagKeeper {
     /// By these rules, if they or the command line say so.
-    pub(super) fn new(rules: &Rules, asked: bool) -> Self {
+    #[must_use]
+    pub fn new(rules: &Rules, asked: bool) -> Self {
         Self { rules: rules.clone(), on: asked || rules.auto_write, run: None, written: 0, refused: 0, given_up: false }
     }
 
     /// Whether tags are written.
-    pub(super) const fn on(&self) -> bool {
+    #[must_use]
+    pub const fn on(&self) -> bool {
         self.on
     }
 
     /// The library has committed something; `last` when nothing more comes for now.
-    pub(super) fn committed(&mut self, store: &Store, last: bool) {
+    pub fn committed(&mut self, store: &Store, last: bool) {
         if !self.on || self.given_up {
             return;
         }
         if let Err(error) = self.write(store, last) {
             self.given_up = true;
-            eprintln!("deepcuts: {}; no more tags are written", clean(&error.to_string()));
+            tracing::error!("{error}; no more tags are written");
         }
     }
 
     /// What was written since this was last asked: (written, refused).
-    pub(super) fn count(&mut self) -> (u64, u64) {
+    pub fn count(&mut self) -> (u64, u64) {
         (std::mem::take(&mut self.written), std::mem::take(&mut self.refused))
     }
 
@@ -55,7 +58,7 @@ impl TagKeeper {
         let until = now_ms();
         let taxonomy = store.taxonomy()?;
         for file in store.heard_since(since)? {
-            match tags::preview(store, &file, &self.rules, &taxonomy, false)? {
+            match preview(store, &file, &self.rules, &taxonomy, false)? {
                 Outlook::Change(item) => {
                     let mut writer = self.writer(store)?;
                     let wrote = writer.write(&item)?;
@@ -91,8 +94,8 @@ impl TagKeeper {
         Ok(writer)
     }
 
-    fn refuse(&mut self, path: &std::path::Path, reason: &str) {
+    fn refuse(&mut self, path: &Path, reason: &str) {
         self.refused += 1;
-        eprintln!("deepcuts: {}: not tagged: {}", clean_path(path), clean(reason));
+        tracing::warn!("{}: not tagged: {reason}", path.display());
     }
 }

@@ -82,6 +82,7 @@ const PHRASES: &[(&str, &str, &str)] = &[
     ("not mostly jazz", "not (jazz >= 50% and largest)", "bcdefghij"),
     ("not not jazz", "not (jazz < 5%)", "abhj"),
     ("not (jazz or metal)", "not (jazz >= 15% or metal >= 15%)", "dfgi"),
+    ("-\"kind of blue\" jazz", "no \"kind of blue\" in title, artist, album or path, jazz >= 15%", "hj"),
     ("no surprises", "no \"surprises\" in title, artist, album or path", "abcdefghijk"),
     ("metallica -live", "\"metallica\" in title, artist, album or path, no \"live\" in title, artist, album or path", "c"),
     // Numbers.

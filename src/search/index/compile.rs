@@ -22,7 +22,7 @@ use super::{
         window::{Timing, chunks_in},
     },
     document::ROW_BITS,
-    filter::{Filter, MakeTest},
+    filter::{Filter, MakeTest, Steady},
     schema::{Fields, key_column},
 };
 use crate::genre::Genre;
@@ -296,7 +296,7 @@ fn phrase(field: Field, words: &[String], prefix: bool) -> Box<dyn Query> {
             Some(term) => Box::new(TermQuery::new(term, IndexRecordOption::Basic)),
             None => Box::new(EmptyQuery),
         },
-        _ => Box::new(PhraseQuery::new(terms)),
+        _ => Box::new(Steady(Box::new(PhraseQuery::new(terms)))),
     }
 }
 

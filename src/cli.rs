@@ -284,7 +284,7 @@ pub struct CorrectArgs {
 /// `train`
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// A folder of audio in genre folders, a CSV of path,genre[,artist], or a features file (safetensors)
+    /// A folder of audio in genre folders, a CSV of path, genre and (if known) artist, or a features file (safetensors)
     #[arg(required_unless_present = "library", conflicts_with = "library")]
     pub source: Option<PathBuf>,
     /// Learn from the library: what you corrected, else the genres in the files

@@ -1,6 +1,6 @@
 //! Learning to hear: labelled music in, weights with a card out, and a report on what they are worth.
 //!
-//! It knows the model room and the front ends, and speaks to people only through [`TrainSay`]. It knows no
+//! It knows the model room and the front ends, and speaks to people only through `TrainSay`. It knows no
 //! database and no terminal.
 
 pub mod batch;

@@ -1,7 +1,7 @@
 //! Which bytes of a file change when its genre does: one editor a container, none of which touches a disk.
 //!
 //! An editor walks the tag strictly, cuts out the items that are ours (the genre, and the fields of shares
-//! when those are asked for), puts in the ones that [`super::encode`] made, and adjusts sizes around them.
+//! when those are asked for), puts in the ones that `encode` made, and adjusts sizes around them.
 //! Padding is used where there is some, so that the audio does not move. What an editor does not understand
 //! it refuses. [`items`] lists everything else in the tags, for the proof that it stayed.
 

@@ -103,8 +103,8 @@ install: ## into PREFIX (/usr/local), below DESTDIR when set; builds first, unle
 	fi
 	install -d "$(sharedir)/man/man1" "$(sharedir)/bash-completion/completions" \
 	    "$(sharedir)/zsh/site-functions" "$(sharedir)/fish/vendor_completions.d"
-	install -d "$(DESTDIR)$(PREFIX)/lib/systemd/user"
-	install -m 644 contrib/deepcuts.service "$(DESTDIR)$(PREFIX)/lib/systemd/user"
+	install -d "$(sharedir)/systemd/user"
+	sed 's|^ExecStart=deepcuts|ExecStart=$(PREFIX)/bin/deepcuts|' contrib/deepcuts.service > "$(sharedir)/systemd/user/deepcuts.service"
 	$(built)/deepcuts man > "$(sharedir)/man/man1/deepcuts.1"
 	$(built)/deepcuts completions bash > "$(sharedir)/bash-completion/completions/deepcuts"
 	$(built)/deepcuts completions zsh > "$(sharedir)/zsh/site-functions/_deepcuts"
@@ -114,7 +114,7 @@ install: ## into PREFIX (/usr/local), below DESTDIR when set; builds first, unle
 uninstall: ## what install put there; never your database or your tags
 	rm -f "$(bindir)/deepcuts" "$(bindir)/deepcuts-ears" "$(sharedir)/man/man1/deepcuts.1" \
 	    "$(sharedir)/bash-completion/completions/deepcuts" "$(sharedir)/zsh/site-functions/_deepcuts" \
-	    "$(sharedir)/fish/vendor_completions.d/deepcuts.fish" "$(DESTDIR)$(PREFIX)/lib/systemd/user/deepcuts.service"
+	    "$(sharedir)/fish/vendor_completions.d/deepcuts.fish" "$(sharedir)/systemd/user/deepcuts.service"
 	rm -rf "$(libdir)" "$(sharedir)/deepcuts" "$(sharedir)/doc/deepcuts"
 
 .PHONY: clean

@@ -11,12 +11,14 @@ mod bytes;
 mod card;
 mod hearing;
 mod message;
+mod retrain;
 mod train;
 
 pub use bytes::{Base64, WirePath};
 pub use card::{CardError, FoldScore, FrontEnd, ModelCard, UnsureScore};
 pub use hearing::{Embeddings, Hearing, HearingError, Stage, Timeline, UNSURE};
 pub use message::{Answer, Device, LabelTrack, Labelled, Request};
+pub use retrain::{Depth, Doubt, GenreGain, Paired, RetrainJob, RetrainReport};
 pub use train::{CurvePoint, EvalJob, LabelledFile, RunScore, Split, TrainJob, TrainSay, TrainSource};
 
 /// Version of the messages. Desk and ears refuse each other when it differs.

@@ -279,6 +279,11 @@ pub enum TrainSay {
         /// Mean clip accuracy over the runs.
         clip_accuracy: Option<f64>,
     },
+    /// What retraining came to; `Done` follows.
+    Retrained {
+        /// The report.
+        report: Box<crate::RetrainReport>,
+    },
     /// It could not be done.
     Fatal {
         /// Why, for people.

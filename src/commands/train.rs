@@ -244,6 +244,7 @@ impl Show {
             }
             TrainSay::Stopping => eprintln!("deepcuts: stopped; the best so far is kept, `--resume` goes on"),
             TrainSay::Note { text } => eprintln!("deepcuts: {}", clean(&text)),
+            TrainSay::Retrained { .. } => {}
             TrainSay::Done { path, clip_accuracy } => {
                 if let Some(a) = clip_accuracy {
                     eprintln!("deepcuts: {:.1} % of the held-out clips right", a * 100.0);

@@ -25,6 +25,8 @@ pub struct Config {
     pub search: Search,
     /// How the library is watched.
     pub watch: Watch,
+    /// Programs that are told what happens.
+    pub hooks: Hooks,
     /// The player that opens a track.
     pub player: Player,
     /// The terminal UI.
@@ -203,6 +205,38 @@ impl Default for Watch {
     }
 }
 
+/// Programs that are told what happens: a list of words each, empty for none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hooks {
+    /// A file was heard.
+    pub on_heard: Vec<String>,
+    /// Genres were written into a file, or taken back.
+    pub on_tagged: Vec<String>,
+    /// A file could not be heard.
+    pub on_failed: Vec<String>,
+    /// A file is gone.
+    pub on_missing: Vec<String>,
+    /// A scan ended that found something new.
+    pub on_scanned: Vec<String>,
+    /// Seconds after which a hook is ended.
+    pub timeout_seconds: u32,
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        let none = Vec::new;
+        Self {
+            on_heard: none(),
+            on_tagged: none(),
+            on_failed: none(),
+            on_missing: none(),
+            on_scanned: none(),
+            timeout_seconds: 10,
+        }
+    }
+}
+
 /// The player that opens a track.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -292,6 +326,21 @@ impl Config {
         share("tags.unsure_limit", self.tags.unsure_limit)?;
         if self.tags.joiner.contains('\0') {
             return Err("tags.joiner: it must not hold a NUL character".into());
+        }
+        let hooks = &self.hooks;
+        for (key, command) in [
+            ("on_heard", &hooks.on_heard),
+            ("on_tagged", &hooks.on_tagged),
+            ("on_failed", &hooks.on_failed),
+            ("on_missing", &hooks.on_missing),
+            ("on_scanned", &hooks.on_scanned),
+        ] {
+            if command.iter().any(|word| word.contains('\0')) || command.first().is_some_and(String::is_empty) {
+                return Err(format!("hooks.{key}: the first word must be a program, and no word may hold a NUL"));
+            }
+        }
+        if hooks.timeout_seconds == 0 {
+            return Err("hooks.timeout_seconds = 0: a hook needs a second at least".into());
         }
         if !["auto", "cpu", "cuda"].contains(&self.ears.device.as_str()) {
             return Err(format!("ears.device = {:?}: it must be \"auto\", \"cpu\" or \"cuda\"", self.ears.device));

@@ -15,6 +15,7 @@ pub mod config;
 pub mod crawl;
 pub mod ears;
 pub mod genre;
+pub mod hooks;
 pub mod log;
 pub mod paths;
 pub mod payload;

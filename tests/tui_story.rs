@@ -208,3 +208,25 @@ fn an_idle_ui_costs_nothing() {
     // Hundredths of a second: below 1 % of a core, in a debug build.
     assert!(used <= 5, "{used} ticks in 5 s");
 }
+
+#[test]
+fn the_listener_in_the_ui_runs_the_hooks() {
+    let machine = Machine::new();
+    let told = machine.at("told");
+    let settings = fs::read_to_string(machine.at("config.toml")).unwrap();
+    let hooks = format!("\n[hooks]\non_heard = [\"sh\", \"-c\", \"cat >>'{}'\"]\n", told.display());
+    fs::write(machine.at("config.toml"), settings + &hooks).unwrap();
+    machine.wav("a/jazz4.wav", 1);
+    machine.scan().exits(0);
+    let Some(ui) = Tmux::open(&machine, &[]) else { return };
+    ui.sees("jazz 100");
+    let path = machine.wav("b/blues4.wav", 2);
+    ui.sees("blues 100");
+    let started = Instant::now();
+    while fs::read_to_string(&told).unwrap_or_default().lines().count() < 2 {
+        assert!(started.elapsed() < PATIENCE, "the hook was not told");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(fs::read_to_string(&told).unwrap().contains(path.to_str().unwrap()));
+    ui.keys("q").sees("ENDED 0 echo");
+}

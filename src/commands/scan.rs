@@ -16,7 +16,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{Desk, Outcome, index::IndexKeeper, library_path, tag};
 use crate::{
     cli::{Form, ScanArgs},
-    ears, paths,
+    ears,
+    hooks::Hooks,
+    paths,
     pipeline::{self, Follow, Report, Root, Scan},
     progress::Progress,
     role::Role,
@@ -37,15 +39,18 @@ pub(super) fn run(desk: &Desk, args: &ScanArgs) -> anyhow::Result<Outcome> {
     let cancel = cancel_on_signal()?;
     let progress = Arc::new(Progress::default());
     let show = Show::start(&progress);
-    let scan = Scan { roots, retry_failed: args.retry_failed, config: &desk.config, ears: setup, card };
+    let hooks = Arc::new(Hooks::start(&desk.config.hooks));
+    let retry_failed = args.retry_failed;
+    let scan = Scan { roots, retry_failed, config: &desk.config, ears: setup, card, hooks: &hooks };
     let mut following = Following {
         bar: show.bar.clone(),
         index: IndexKeeper::new(desk.paths.index.clone()),
-        tags: TagKeeper::new(&desk.config.tags, args.write_tags),
+        tags: TagKeeper::new(&desk.config.tags, args.write_tags, &hooks),
     };
     let report = pipeline::scan(&store, &scan, &mut following, &progress, &cancel);
     following.index.close(&store);
     show.stop();
+    hooks.close(&cancel);
     let outcome = end(&report?)?;
     let (written, refused) = following.tags.count();
     if following.tags.on() {

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{IsTerminal, Write},
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,6 +13,7 @@ use super::{Desk, Outcome, colours, scan::cancel_on_signal, select};
 use crate::{
     cli::{Form, PolicyName, TagArgs},
     config::{Policy, Tags as Rules},
+    hooks::Hooks,
     store::Store,
     tags::{self, Item, Options, Outlook, Writer},
     text::{clean, clean_path},
@@ -134,11 +135,13 @@ pub(super) fn run(desk: &Desk, args: &TagArgs) -> anyhow::Result<Outcome> {
         store.set_meta(CONFIRMED, "yes")?;
     }
 
+    let hooks = Arc::new(Hooks::start(&desk.config.hooks));
     let options = Options {
         keep_mtime: rules.keep_mtime,
         hard_links: args.hard_links,
         no_undo: args.no_undo,
         undo_max_bytes: rules.undo_max_bytes,
+        hooks: Arc::clone(&hooks),
     };
     let what = if args.query.is_empty() { "all".to_owned() } else { args.query.join(" ") };
     let progress = self::bar(items.len(), "writing");
@@ -159,6 +162,7 @@ pub(super) fn run(desk: &Desk, args: &TagArgs) -> anyhow::Result<Outcome> {
     }
     progress.finish_and_clear();
     let report = writer.end()?;
+    hooks.close(&cancel);
     counts.change = report.written;
     counts.equal += report.equal;
     for (_, reason) in &failed {

@@ -1,12 +1,16 @@
 //! `undo`: take tag writes back.
 
-use std::{io::Write, sync::atomic::Ordering};
+use std::{
+    io::Write,
+    sync::{Arc, atomic::Ordering},
+};
 
 use serde_json::json;
 
 use super::{Desk, Outcome, scan::cancel_on_signal, select, tag, with_path};
 use crate::{
     cli::{Form, UndoArgs},
+    hooks::Hooks,
     store::now_ms,
     tags::{Back, Options, Undo, Way, undo, ways_back},
     text::{clean, clean_path},
@@ -64,11 +68,13 @@ pub(super) fn run(desk: &Desk, args: &UndoArgs) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Good);
     }
 
+    let hooks = Arc::new(Hooks::start(&desk.config.hooks));
     let options = Options {
         keep_mtime: args.keep_mtime || rules.keep_mtime,
         hard_links: args.hard_links,
         no_undo: false,
         undo_max_bytes: rules.undo_max_bytes,
+        hooks: Arc::clone(&hooks),
     };
     let bar = tag::bar(list.len(), "taking back");
     let report = undo(&store, &list, &what, &rules.joiner, options, rules.undo_days, &mut |back, result| {
@@ -79,6 +85,7 @@ pub(super) fn run(desk: &Desk, args: &UndoArgs) -> anyhow::Result<Outcome> {
         !cancel.load(Ordering::SeqCst)
     })?;
     bar.finish_and_clear();
+    hooks.close(&cancel);
     if args.format == Form::Json {
         let skipped: Vec<_> =
             report.refused.iter().map(|(path, reason)| with_path(path, json!({ "reason": reason }))).collect();

@@ -1,6 +1,6 @@
 //! `watch`: scan, then stay and hear what arrives.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use super::{
     Desk, Outcome,
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     cli::WatchArgs,
+    hooks::Hooks,
     pipeline::{self, Follow, Report, Scan, Stay},
     role::Role,
     store::Store,
@@ -24,14 +25,16 @@ pub(super) fn run(desk: &Desk, args: &WatchArgs) -> anyhow::Result<Outcome> {
     tag::recover(&store)?;
     let (setup, card) = ears_setup(desk)?;
     let cancel = cancel_on_signal()?;
-    let scan = Scan { roots, retry_failed: false, config: &desk.config, ears: setup, card };
+    let hooks = Arc::new(Hooks::start(&desk.config.hooks));
+    let scan = Scan { roots, retry_failed: false, config: &desk.config, ears: setup, card, hooks: &hooks };
     let mut watching = Watching {
         first: true,
         index: IndexKeeper::new(desk.paths.index.clone()),
-        tags: TagKeeper::new(&desk.config.tags, false),
+        tags: TagKeeper::new(&desk.config.tags, false, &hooks),
     };
     let stayed = pipeline::stay(&store, &scan, &mut watching, &cancel);
     watching.index.close(&store);
+    hooks.close(&cancel);
     stayed?;
     Ok(Outcome::Good)
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    path::PathBuf,
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
@@ -9,9 +10,10 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, never, select};
 use deepcuts_protocol::{ModelCard, Stage};
 
-use super::{Event, Follow, Known, Report, room};
+use super::{Event, Follow, Known, Report, Scan, room};
 use crate::{
     ears::{Job, Said},
+    hooks::{Hooks, Kind},
     progress::Progress,
     store::{Store, StoreError},
     text::clean_path,
@@ -42,13 +44,23 @@ pub(super) struct Keeper<'a> {
     told: Instant,
     checked: Instant,
     news: bool,
+    hooks: &'a Hooks,
+    /// For the hooks, once it is committed.
+    to_tell: Vec<Tell>,
+    /// Files that were not there. Some only move, and turn up in the same scan.
+    gone: Vec<i64>,
+}
+
+enum Tell {
+    Heard(i64),
+    Failed { path: PathBuf, stage: Stage, reason: String },
 }
 
 impl<'a> Keeper<'a> {
-    pub fn new(store: &'a Store, card: &'a ModelCard, follow: &'a mut dyn Follow, progress: &'a Progress) -> Self {
+    pub fn new(store: &'a Store, scan: &'a Scan<'_>, follow: &'a mut dyn Follow, progress: &'a Progress) -> Self {
         Self {
             store,
-            card,
+            card: &scan.card,
             follow,
             progress,
             waiting: VecDeque::new(),
@@ -59,6 +71,9 @@ impl<'a> Keeper<'a> {
             told: Instant::now(),
             checked: Instant::now(),
             news: false,
+            hooks: scan.hooks,
+            to_tell: Vec::new(),
+            gone: Vec::new(),
         }
     }
 
@@ -115,6 +130,7 @@ impl<'a> Keeper<'a> {
     /// Commit, and tell the followers now and then.
     fn settle(&mut self) -> Result<(), StoreError> {
         self.store.commit()?;
+        self.tell();
         if self.checked.elapsed() >= CHECK {
             self.checked = Instant::now();
             self.check_room(0);
@@ -123,6 +139,25 @@ impl<'a> Keeper<'a> {
             self.follow.committed(self.store, false);
             self.told = Instant::now();
             self.news = false;
+        }
+        Ok(())
+    }
+
+    /// Tell the hooks what is in the database now.
+    fn tell(&mut self) {
+        for tell in self.to_tell.drain(..) {
+            match tell {
+                Tell::Heard(file) => self.hooks.heard(self.store, file),
+                Tell::Failed { path, stage, reason } => self.hooks.failed(&path, stage.name(), &reason),
+            }
+        }
+    }
+
+    fn tell_missing(&mut self) -> Result<(), StoreError> {
+        for file in std::mem::take(&mut self.gone) {
+            if let Some(row) = self.store.file(file)?.filter(|row| !row.present) {
+                self.hooks.missing(&row.path);
+            }
         }
         Ok(())
     }
@@ -136,6 +171,8 @@ impl<'a> Keeper<'a> {
 
     pub fn finish(mut self) -> Result<Report, StoreError> {
         self.store.commit()?;
+        self.tell();
+        self.tell_missing()?;
         self.follow.committed(self.store, true);
         let count = |c: &std::sync::atomic::AtomicU64| c.load(Ordering::Relaxed);
         self.report.seen = count(&self.progress.seen);
@@ -179,6 +216,9 @@ impl<'a> Keeper<'a> {
             Event::Failed { path, stamp, stage, reason } => {
                 self.store.begin()?;
                 self.store.put_failure(&path, stamp, stage, &reason)?;
+                if self.hooks.wants(Kind::Failed) {
+                    self.to_tell.push(Tell::Failed { path, stage, reason });
+                }
                 self.progress.one(&self.progress.failed);
                 self.news = true;
             }
@@ -207,6 +247,9 @@ impl<'a> Keeper<'a> {
                 self.report.gone += self.store.mark_missing(&gone)?;
                 self.store.forget_failures(&forgotten)?;
                 self.news |= !gone.is_empty();
+                if self.hooks.wants(Kind::Missing) {
+                    self.gone.extend(gone.into_iter().map(|(file, _)| file));
+                }
             }
         }
         Ok(())
@@ -256,10 +299,10 @@ impl<'a> Keeper<'a> {
                 self.store.put_hearing(known.track, self.card, &hearing)?;
                 self.progress.one(&self.progress.heard);
                 self.news = true;
-                self.follow.heard(self.store, known.file);
+                self.heard(known.file);
                 for copy in copies {
                     self.progress.one(&self.progress.known);
-                    self.follow.heard(self.store, copy.file);
+                    self.heard(copy.file);
                 }
             }
             Said::Failed(id, stage, reason) => {
@@ -271,6 +314,13 @@ impl<'a> Keeper<'a> {
             Said::Fatal(reason) => self.report.fatal = Some(reason),
         }
         Ok(())
+    }
+
+    fn heard(&mut self, file: i64) {
+        self.follow.heard(self.store, file);
+        if self.hooks.wants(Kind::Heard) {
+            self.to_tell.push(Tell::Heard(file));
+        }
     }
 
     fn failed(&mut self, known: &Known, stage: Stage, reason: &str) -> Result<(), StoreError> {

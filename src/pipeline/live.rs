@@ -128,8 +128,14 @@ fn run(
     cancel: &AtomicBool,
 ) -> Result<Vec<PathBuf>, StoreError> {
     let progress = stay.progress();
-    let part =
-        Scan { roots, retry_failed: false, config: what.config, ears: what.ears.clone(), card: what.card.clone() };
+    let part = Scan {
+        roots,
+        retry_failed: false,
+        config: what.config,
+        ears: what.ears.clone(),
+        card: what.card.clone(),
+        hooks: what.hooks,
+    };
     let report = scan(store, &part, stay, &progress, cancel)?;
     stay.scanned(&report);
     Ok(report.pending)

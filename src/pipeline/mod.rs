@@ -27,6 +27,7 @@ use crate::{
     config::Config,
     crawl::Crawled,
     ears,
+    hooks::{Hooks, Scanned},
     progress::Progress,
     store::{NewFile, Store, StoreError},
     track::FileStamp,
@@ -67,6 +68,8 @@ pub struct Scan<'a> {
     pub ears: ears::Setup,
     /// The model that hears.
     pub card: ModelCard,
+    /// Who is told what was found.
+    pub hooks: &'a Hooks,
 }
 
 /// How a scan ended.
@@ -195,7 +198,7 @@ pub fn scan(
         drop((planned, tell));
         let setup = &scan.ears;
         let ears = spawn(threads, "ears", move || ears::listen(setup, &jobs, &say, stop));
-        let mut keeper = keep::Keeper::new(store, &scan.card, follow, progress);
+        let mut keeper = keep::Keeper::new(store, scan, follow, progress);
         let kept = keeper.run(&events, &said, to_hear, stopped);
         stop.store(true, Ordering::Relaxed);
         // Whoever waits to tell us something must be let go.
@@ -208,6 +211,14 @@ pub fn scan(
         report.cancelled = cancel.load(Ordering::Relaxed);
         report.seconds = progress.seconds();
         note_rate(store, &report)?;
+        scan.hooks.scanned(Scanned {
+            seen: report.seen,
+            heard: report.heard,
+            known: report.known,
+            failed: report.failed,
+            gone: report.gone,
+            seconds: report.seconds,
+        });
         Ok(report)
     })
 }

@@ -2,11 +2,12 @@
 //! `scan --write-tags`. One run of the history for each scan; what a killed scan had heard and not written is
 //! written by the next.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use super::{Options, Outlook, Writer, preview};
 use crate::{
     config::Tags as Rules,
+    hooks::Hooks,
     store::{Store, StoreError, now_ms},
 };
 
@@ -17,6 +18,7 @@ const LOOKED: &str = "auto_write_looked_ms";
 #[derive(Debug)]
 pub struct TagKeeper {
     rules: Rules,
+    hooks: Arc<Hooks>,
     on: bool,
     run: Option<i64>,
     written: u64,
@@ -25,10 +27,12 @@ pub struct TagKeeper {
 }
 
 impl TagKeeper {
-    /// By these rules, if they or the command line say so.
+    /// By these rules, if they or the command line say so; `hooks` are told.
     #[must_use]
-    pub fn new(rules: &Rules, asked: bool) -> Self {
-        Self { rules: rules.clone(), on: asked || rules.auto_write, run: None, written: 0, refused: 0, given_up: false }
+    pub fn new(rules: &Rules, asked: bool, hooks: &Arc<Hooks>) -> Self {
+        let on = asked || rules.auto_write;
+        let (rules, hooks) = (rules.clone(), Arc::clone(hooks));
+        Self { rules, hooks, on, run: None, written: 0, refused: 0, given_up: false }
     }
 
     /// Whether tags are written.
@@ -85,6 +89,7 @@ impl TagKeeper {
             hard_links: false,
             no_undo: false,
             undo_max_bytes: self.rules.undo_max_bytes,
+            hooks: Arc::clone(&self.hooks),
         };
         if let Some(run) = self.run {
             return Ok(Writer::go_on(store, run, options));

@@ -206,6 +206,7 @@ impl<'a> Writer<'a> {
         match write::write(self.store, target, change, &self.options) {
             Ok(Some(swapped)) => {
                 self.report.written += 1;
+                self.options.hooks.tagged(target.path, target.old_genres, target.new_genres, self.run);
                 self.report.renamed += u64::from(!swapped.exchanged);
                 Ok(Ok(()))
             }

@@ -55,7 +55,13 @@ impl Library {
     }
 
     fn options() -> Options {
-        Options { keep_mtime: false, hard_links: false, no_undo: false, undo_max_bytes: 1 << 24 }
+        Options {
+            keep_mtime: false,
+            hard_links: false,
+            no_undo: false,
+            undo_max_bytes: 1 << 24,
+            hooks: std::sync::Arc::default(),
+        }
     }
 
     #[track_caller]

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What holds for every file of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Keep modification times.
     pub keep_mtime: bool,
@@ -33,6 +33,8 @@ pub struct Options {
     pub no_undo: bool,
     /// Largest way back, bytes.
     pub undo_max_bytes: u64,
+    /// Who is told of each write.
+    pub hooks: std::sync::Arc<crate::hooks::Hooks>,
 }
 
 /// Why a write did not happen.

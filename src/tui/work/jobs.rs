@@ -13,6 +13,7 @@ use std::{
 
 use super::{Context, Mailbox, Out, library::Wish, mailbox::Mail};
 use crate::{
+    hooks::Hooks,
     pipeline::{self, Follow, Report, Root, Scan, Stay},
     progress::Progress,
     role::Role,
@@ -30,7 +31,14 @@ use crate::{
 const TELL: Duration = Duration::from_millis(250);
 
 /// Run until the mailbox is closed.
-pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context, nudge: &Arc<Mailbox<Wish>>, cancel: &Arc<AtomicBool>) {
+pub fn run(
+    mail: &Mailbox<Ask>,
+    out: &Out,
+    context: &Context,
+    nudge: &Arc<Mailbox<Wish>>,
+    cancel: &Arc<AtomicBool>,
+    hooks: &Arc<Hooks>,
+) {
     loop {
         let Mail::One(ask) = mail.take(None) else { return };
         let (roots, retry_failed, asked) = match ask {
@@ -43,7 +51,7 @@ pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context, nudge: &Arc<Mailbo
             return;
         }
         let shown = Shown::default();
-        match listen(roots, retry_failed, asked, out, context, nudge, cancel, &shown) {
+        match listen(roots, retry_failed, asked, out, context, nudge, cancel, hooks, &shown) {
             Ok(()) => {}
             Err(error) => {
                 let said = Said::note(format!("{error:#}"));
@@ -228,6 +236,7 @@ fn listen(
     context: &Context,
     nudge: &Mailbox<Wish>,
     cancel: &AtomicBool,
+    hooks: &Arc<Hooks>,
     shown: &Shown,
 ) -> anyhow::Result<()> {
     let store = Store::open(&context.paths.database)?;
@@ -250,13 +259,13 @@ fn listen(
         // However this ends, the thread that tells must be let go.
         let _end = End(shown);
         let index = Index { path: &context.paths.index, indexer: None, given_up: false };
-        let tags = TagKeeper::new(&context.config.tags, false);
+        let tags = TagKeeper::new(&context.config.tags, false, hooks);
         let current = Arc::default();
         let mut following = Following { nudge, out, shown, cancel, current, aloud: asked, index, tags };
         following.index.learn(&store, true, out);
         let listened = (|| -> anyhow::Result<()> {
-            let mut scan =
-                Scan { roots: whole(named.clone()), retry_failed, config: &context.config, ears: setup, card };
+            let roots = whole(named.clone());
+            let mut scan = Scan { roots, retry_failed, config: &context.config, ears: setup, card, hooks };
             if retry_failed || !named.is_empty() {
                 if scan.roots.is_empty() {
                     scan.roots = whole(known);

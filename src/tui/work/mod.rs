@@ -26,7 +26,7 @@ use deepcuts_protocol::ModelCard;
 
 use self::mailbox::Mailbox;
 use super::event::{Ask, Done, Event, Said};
-use crate::{config::Config, ears, paths::Paths};
+use crate::{config::Config, ears, hooks::Hooks, paths::Paths};
 
 /// Finds the ears and the model when there is something to hear.
 pub type EarsSetup = dyn Fn() -> anyhow::Result<(ears::Setup, ModelCard)> + Send + Sync;
@@ -75,6 +75,7 @@ pub struct Workers {
     tags: Arc<Mailbox<Ask>>,
     cancel_tags: Arc<AtomicBool>,
     cancel: Arc<AtomicBool>,
+    hooks: Arc<Hooks>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -88,6 +89,7 @@ impl Workers {
         let cancel = Arc::new(AtomicBool::new(false));
         let (library, detail) = (Arc::new(Mailbox::default()), Arc::new(Mailbox::default()));
         let (writer, jobs) = (Arc::new(Mailbox::default()), Arc::new(Mailbox::default()));
+        let hooks = Arc::new(Hooks::start(&context.config.hooks));
         let mut threads = Vec::new();
         let mut spawn = |name: &str, work: Box<dyn FnOnce() + Send>| -> std::io::Result<()> {
             let out = out.clone();
@@ -114,16 +116,16 @@ impl Workers {
         }
         {
             let (mail, out, context, nudge) = (Arc::clone(&jobs), out.clone(), context.clone(), Arc::clone(&library));
-            let cancel = Arc::clone(&cancel);
-            spawn("jobs", Box::new(move || jobs::run(&mail, &out, &context, &nudge, &cancel)))?;
+            let (cancel, hooks) = (Arc::clone(&cancel), Arc::clone(&hooks));
+            spawn("jobs", Box::new(move || jobs::run(&mail, &out, &context, &nudge, &cancel, &hooks)))?;
         }
         let (tags, cancel_tags) = (Arc::new(Mailbox::default()), Arc::new(AtomicBool::new(false)));
         {
             let (mail, out, context, nudge) = (Arc::clone(&tags), out.clone(), context.clone(), Arc::clone(&library));
-            let cancel = Arc::clone(&cancel_tags);
-            spawn("tags", Box::new(move || tags::run(&mail, &out, &context, &nudge, &cancel)))?;
+            let (cancel, hooks) = (Arc::clone(&cancel_tags), Arc::clone(&hooks));
+            spawn("tags", Box::new(move || tags::run(&mail, &out, &context, &nudge, &cancel, &hooks)))?;
         }
-        Ok(Self { library, detail, writer, jobs, tags, cancel_tags, cancel, threads })
+        Ok(Self { library, detail, writer, jobs, tags, cancel_tags, cancel, hooks, threads })
     }
 
     /// Hand a wish to the worker that can fulfil it. Never waits.
@@ -165,6 +167,7 @@ impl Workers {
             // A worker that panicked has said so already.
             let _ = thread.join();
         }
+        self.hooks.close(&self.cancel);
     }
 }
 

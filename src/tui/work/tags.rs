@@ -2,12 +2,16 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use super::{Context, Mailbox, Out, library::Wish, mailbox::Mail};
 use crate::{
+    hooks::Hooks,
     store::Store,
     tags::{self, Item, Options, Outlook, Undo, Way, Writer},
     text::{clean, clean_path},
@@ -31,8 +35,15 @@ const TELL: Duration = Duration::from_millis(100);
 const CONFIRMED: &str = "tags_confirmed";
 
 /// Run until the mailbox is closed.
-pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context, nudge: &Mailbox<Wish>, cancel: &AtomicBool) {
-    let mut worker = Worker { out, context, nudge, cancel, store: None, items: HashMap::new() };
+pub fn run(
+    mail: &Mailbox<Ask>,
+    out: &Out,
+    context: &Context,
+    nudge: &Mailbox<Wish>,
+    cancel: &AtomicBool,
+    hooks: &Arc<Hooks>,
+) {
+    let mut worker = Worker { out, context, nudge, cancel, hooks, store: None, items: HashMap::new() };
     loop {
         let Mail::One(ask) = mail.take(None) else { return };
         cancel.store(false, Ordering::Relaxed);
@@ -58,6 +69,7 @@ struct Worker<'a> {
     context: &'a Context,
     nudge: &'a Mailbox<Wish>,
     cancel: &'a AtomicBool,
+    hooks: &'a Arc<Hooks>,
     store: Option<Store>,
     /// What was previewed last, by file.
     items: HashMap<i64, Item>,
@@ -87,6 +99,7 @@ impl Worker<'_> {
             hard_links: false,
             no_undo: false,
             undo_max_bytes: rules.undo_max_bytes,
+            hooks: Arc::clone(self.hooks),
         }
     }
 

@@ -72,9 +72,17 @@ pub enum Command {
     Show(ShowArgs),
     /// Say what a track, or every track in a folder, really is
     #[command(
-        after_help = "Examples:\n  deepcuts correct song.flac jazz=60 blues=40\n  deepcuts correct song.flac --span 1:20-2:05 reggae\n  deepcuts correct ~/Music/Fela\\ Kuti afrobeat\n  deepcuts correct --undo"
+        after_help = "Examples:\n  deepcuts correct song.flac jazz=60 blues=40\n  deepcuts correct song.flac --span 1:20-2:05 reggae\n  deepcuts correct ~/Music/Fela\\ Kuti afrobeat\n  deepcuts correct song.flac disco --like     and what sounds like it, after a look\n  deepcuts correct song.flac --lock           it is right as it is\n  deepcuts correct --undo"
     )]
     Correct(CorrectArgs),
+    /// The tracks whose correction teaches most, best first
+    #[command(after_help = "Examples:\n  deepcuts review\n  deepcuts review --limit 50 --format json")]
+    Review(ReviewArgs),
+    /// The genres: list them, rename, merge or hide them, give them other words
+    #[command(
+        after_help = "Examples:\n  deepcuts genre list\n  deepcuts genre rename hiphop 'Hip Hop'\n  deepcuts genre merge disco pop\n  deepcuts genre alias electronic 'trip hop'\n  deepcuts genre undo\n\nA new genre comes of a correction that names it."
+    )]
+    Genre(GenreArgs),
     /// Train a network on labelled music
     #[command(
         after_help = "Examples:\n  deepcuts train ~/labelled                 (GENRE/FILE inside)\n  deepcuts train list.csv --arch cnn --front-end paper-128\n  deepcuts train --library --name mine\n  deepcuts train ~/labelled --resume       (after Ctrl-C, or a crash)"
@@ -273,12 +281,105 @@ pub struct CorrectArgs {
     /// Only this part of the track, as 1:20-2:05
     #[arg(long, value_name = "FROM-TO")]
     pub span: Option<String>,
+    /// Also correct what sounds like it and was heard alike; shows which, and asks
+    #[arg(long, conflicts_with = "span")]
+    pub like: bool,
+    /// How alike a track must be for --like, up to 1 [default: 0.85]
+    #[arg(long, value_name = "N", requires = "like")]
+    pub threshold: Option<f32>,
+    /// Settle it: no correction of its folder or look-alikes, and no import, touches it. Without genres: it is right
+    /// as it is
+    #[arg(long, conflicts_with = "unlock")]
+    pub lock: bool,
+    /// Let it be corrected again
+    #[arg(long)]
+    pub unlock: bool,
+    /// Show what would be corrected, and correct nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
     /// Take the last correction back
     #[arg(long, conflicts_with_all = ["path", "list"])]
     pub undo: bool,
     /// List every correction
     #[arg(long, conflicts_with = "path")]
     pub list: bool,
+    /// Write all corrections to a file (JSON; - is stdout), keyed by the audio itself
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "list", "undo", "import"])]
+    pub export: Option<PathBuf>,
+    /// Take corrections from such a file; what is known already is left
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "list", "undo"])]
+    pub import: Option<PathBuf>,
+}
+
+/// `review`
+#[derive(Debug, Args)]
+pub struct ReviewArgs {
+    /// At most so many
+    #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
+    pub limit: usize,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+}
+
+/// `genre`
+#[derive(Debug, Args)]
+pub struct GenreArgs {
+    /// What of them
+    #[command(subcommand)]
+    pub command: GenreCommand,
+}
+
+/// What of the genres
+#[derive(Debug, Subcommand)]
+pub enum GenreCommand {
+    /// All of them, with their other words, and how many tracks have a share of each
+    List {
+        /// How it is written
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
+    },
+    /// Give one another name; corrections, mixes and models follow
+    Rename {
+        /// The genre
+        genre: String,
+        /// Its new name
+        name: String,
+    },
+    /// Let one be part of another; corrections, mixes and models follow
+    Merge {
+        /// The genre that goes
+        genre: String,
+        /// The genre that it becomes
+        into: String,
+    },
+    /// Leave one out of lists and completion
+    Hide {
+        /// The genre
+        genre: String,
+    },
+    /// Show a hidden one again
+    Show {
+        /// The genre
+        genre: String,
+    },
+    /// Let a word mean a genre
+    Alias {
+        /// The genre
+        genre: String,
+        /// The word
+        word: String,
+    },
+    /// Let a word mean nothing of its own again
+    Unalias {
+        /// The word
+        word: String,
+    },
+    /// Take the last change of the genres back
+    Undo,
 }
 
 /// `train`

@@ -110,6 +110,9 @@ const ALIASES: &[(&str, &str)] = &[
     ("pop music", "Pop"),
 ];
 
+/// Aliases that lead to aliases are followed so far.
+const ALIAS_STEPS: usize = 8;
+
 /// What is known of one genre.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -166,17 +169,27 @@ impl Taxonomy {
     }
 
     fn resolve_slug(&self, slug: &str) -> Option<Genre> {
-        if let Some((genre, _)) = self.entries.get_key_value(&Genre(slug.into())) {
-            return Some(genre.clone());
+        let genre = self.follow(slug);
+        self.entries.contains_key(&genre).then_some(genre)
+    }
+
+    /// Where aliases lead from `slug`: to a listed genre, or as far as they go. A word may mean a genre that was
+    /// renamed or merged since, and so on.
+    fn follow(&self, slug: &str) -> Genre {
+        let mut genre = Genre(slug.into());
+        for _ in 0..ALIAS_STEPS {
+            match self.aliases.get(genre.slug()).filter(|_| !self.entries.contains_key(&genre)) {
+                Some(next) => genre = next.clone(),
+                None => break,
+            }
         }
-        self.aliases.get(slug).filter(|genre| self.entries.contains_key(*genre)).cloned()
+        genre
     }
 
     /// The genre that `text` means whether or not the taxonomy lists it: aliases apply, else its slug.
     #[must_use]
     pub fn canonical(&self, text: &str) -> Option<Genre> {
-        let slug = slug(text);
-        self.aliases.get(&slug).cloned().or_else(|| Genre::new(text))
+        Genre::new(text).map(|genre| self.follow(genre.slug()))
     }
 
     /// As people write it.

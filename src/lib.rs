@@ -12,6 +12,7 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod corrections;
 pub mod crawl;
 pub mod ears;
 pub mod genre;
@@ -21,6 +22,7 @@ pub mod paths;
 pub mod payload;
 pub mod pipeline;
 pub mod progress;
+pub mod relabel;
 pub mod role;
 pub mod search;
 pub mod store;

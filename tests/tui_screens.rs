@@ -100,6 +100,7 @@ fn detail(row: &Arc<Row>) -> Detail {
             genres: vec![("reggae".into(), 1)],
             at_ms: 0,
             undone_ms: None,
+            origin: deepcuts::store::Origin::Said,
         }],
         similar: vec![(93, row_like())],
     }

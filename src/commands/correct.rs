@@ -1,19 +1,31 @@
 //! `correct`: say what a track really is. What the user says wins everywhere, and no scan or model touches it.
 
-use std::io::Write;
+use std::{
+    io::{IsTerminal, Write},
+    path::Path,
+};
 
 use anyhow::Context;
 
-use super::{Desk, Outcome, library_path, status::when};
+use super::{Desk, Outcome, library_path, status::when, tag::ask};
 use crate::{
     cli::CorrectArgs,
+    corrections::{exchange, like},
     genre::Genre,
-    store::{NewCorrection, Span, Store},
+    search::{Hit, formats},
+    store::{NewCorrection, Origin, Span, Store},
     text::{clean, clean_path},
+    track::Source,
 };
 
 pub(super) fn run(desk: &Desk, args: &CorrectArgs) -> anyhow::Result<Outcome> {
     let store = desk.store()?;
+    if let Some(to) = &args.export {
+        return export(&store, to);
+    }
+    if let Some(from) = &args.import {
+        return import(&store, from);
+    }
     if args.list {
         return list(&store);
     }
@@ -22,7 +34,8 @@ pub(super) fn run(desk: &Desk, args: &CorrectArgs) -> anyhow::Result<Outcome> {
     }
     let Some(path) = &args.path else { anyhow::bail!("which file? `deepcuts correct FILE jazz=60 blues=40`") };
     let genres = args.genres.iter().map(|text| weighted(text)).collect::<anyhow::Result<Vec<_>>>()?;
-    anyhow::ensure!(!genres.is_empty(), "which genre? `deepcuts correct FILE jazz=60 blues=40`");
+    let settle_only = genres.is_empty() && (args.lock || args.unlock);
+    anyhow::ensure!(!genres.is_empty() || settle_only, "which genre? `deepcuts correct FILE jazz=60 blues=40`");
     let span = args.span.as_deref().map(span).transpose()?;
     let path = library_path(path)?;
     let mut tracks: Vec<i64> =
@@ -30,19 +43,167 @@ pub(super) fn run(desk: &Desk, args: &CorrectArgs) -> anyhow::Result<Outcome> {
     tracks.sort_unstable();
     tracks.dedup();
     anyhow::ensure!(!tracks.is_empty(), "{}: not in the library; `deepcuts scan` it first", clean_path(&path));
+    if args.unlock && !args.dry_run {
+        let n = store.set_locked(&tracks, false)?;
+        if settle_only {
+            writeln!(std::io::stdout(), "{} unlocked", counted(n))?;
+            return Ok(if n > 0 { Outcome::Good } else { Outcome::Partly });
+        }
+    }
+    let said = if settle_only { as_it_is(&store, &tracks)? } else { said(&store, &tracks, span, &genres)? };
+    let mut all: Vec<(NewCorrection, Origin)> = said.into_iter().map(|new| (new, Origin::Said)).collect();
+    if args.like {
+        all.extend(alike(desk, &store, &tracks, &genres, args)?);
+    }
+    if args.dry_run {
+        writeln!(std::io::stdout(), "{} would be corrected", counted(all.len()))?;
+        return Ok(Outcome::Good);
+    }
+    if all.len() > tracks.len() && !args.yes {
+        anyhow::ensure!(
+            std::io::stdin().is_terminal(),
+            "{} would be corrected with it: look at them with --dry-run, then say --yes",
+            counted(all.len() - tracks.len())
+        );
+        if !ask(&format!("Correct all {}? `deepcuts correct --undo` takes it back. [y/N] ", all.len()))? {
+            eprintln!("nothing was corrected");
+            return Ok(Outcome::Good);
+        }
+    }
+    let kept = store.correct_as(&all, args.lock)?;
+    if args.lock && settle_only {
+        // What the user had said already only needs the lock.
+        store.set_locked(&tracks, true)?;
+        writeln!(std::io::stdout(), "{} locked as heard or said; --unlock lets go", counted(tracks.len()))?;
+        return Ok(Outcome::Good);
+    }
+    if !kept.locked.is_empty() {
+        let whose = store.files_of(kept.locked[0])?.first().map(|f| clean_path(&f.path)).unwrap_or_default();
+        if kept.kept == 0 && kept.locked.len() == 1 {
+            anyhow::bail!("{whose}: locked; say --unlock with it to correct it all the same");
+        }
+        eprintln!("deepcuts: {} locked, and left as they are ({whose})", counted(kept.locked.len()));
+    }
+    writeln!(std::io::stdout(), "{} corrected; `deepcuts correct --undo` takes it back", counted(kept.kept))?;
+    Ok(Outcome::Good)
+}
+
+fn counted(n: usize) -> String {
+    if n == 1 { "1 track".to_owned() } else { format!("{n} tracks") }
+}
+
+fn said(
+    store: &Store,
+    tracks: &[i64],
+    span: Option<Span>,
+    genres: &[(String, u32)],
+) -> anyhow::Result<Vec<NewCorrection>> {
     let taxonomy = store.taxonomy()?;
-    for (name, _) in &genres {
+    for (name, _) in genres {
         if taxonomy.resolve(name).is_none() {
             let meant =
                 taxonomy.suggest(name).map(|g| format!("; did you mean {}?", taxonomy.name(g))).unwrap_or_default();
             eprintln!("deepcuts: {} is a new genre{meant}", clean(name));
         }
     }
-    let corrections: Vec<_> =
-        tracks.iter().map(|&track| NewCorrection { track, span, genres: genres.clone() }).collect();
-    store.correct(&corrections)?;
-    let tracks = if tracks.len() == 1 { "1 track".to_owned() } else { format!("{} tracks", tracks.len()) };
-    writeln!(std::io::stdout(), "{tracks} corrected; `deepcuts correct --undo` takes it back")?;
+    Ok(tracks.iter().map(|&track| NewCorrection { track, span, genres: genres.to_vec() }).collect())
+}
+
+/// The mix that tracks have now as the user's word: it is right as it is. What the user said already stays.
+fn as_it_is(store: &Store, tracks: &[i64]) -> anyhow::Result<Vec<NewCorrection>> {
+    let mut right = Vec::new();
+    for &track in tracks {
+        let Some(mix) = store.mix(track)?.filter(|mix| mix.source() == Source::Model) else { continue };
+        let genres: Vec<(String, u32)> = mix
+            .won()
+            .iter()
+            .map(|(genre, _)| (genre.slug().to_owned(), ((mix.share(genre) * 1000.0).round() as u32).max(1)))
+            .collect();
+        anyhow::ensure!(!genres.is_empty() || tracks.len() > 1, "no genre was heard in it; say which it is");
+        if !genres.is_empty() {
+            right.push(NewCorrection { track, span: None, genres });
+        }
+    }
+    Ok(right)
+}
+
+/// Corrections of what sounds like `tracks`, listed.
+fn alike(
+    desk: &Desk,
+    store: &Store,
+    tracks: &[i64],
+    genres: &[(String, u32)],
+    args: &CorrectArgs,
+) -> anyhow::Result<Vec<(NewCorrection, Origin)>> {
+    let threshold = args.threshold.unwrap_or(like::THRESHOLD);
+    anyhow::ensure!((0.0..=1.0).contains(&threshold), "--threshold must lie between 0 and 1");
+    let top = genres.iter().max_by_key(|(_, weight)| *weight).map(|(name, _)| name.clone()).unwrap_or_default();
+    let slug = store.genres_now(&[top])?.into_iter().next().unwrap_or_default();
+    let found = like::look_alikes(store, tracks, &slug, threshold)?;
+    let taxonomy = desk.taxonomy(store)?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    for near in &found.tracks {
+        let Some(file) = store.files_of(near.track)?.into_iter().next() else { continue };
+        let (name, mix) = formats::cells(&Hit::new(file, store.mix(near.track)?, 0, 0), &taxonomy);
+        writeln!(out, "{:>3}  {name}   {mix}", (near.alike * 100.0) as u32)?;
+    }
+    out.flush()?;
+    let left: Vec<String> = [
+        (found.said, "you have spoken of"),
+        (found.heard_otherwise, "heard as something else"),
+        (found.contradicted, "more like something you called otherwise"),
+    ]
+    .iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(n, why)| format!("{n} {why}"))
+    .collect();
+    let left = if left.is_empty() { String::new() } else { format!("; left alone: {}", left.join(", ")) };
+    eprintln!("deepcuts: {} alike{left}", found.tracks.len());
+    let new = |track| NewCorrection { track, span: None, genres: genres.to_vec() };
+    Ok(found.tracks.iter().map(|near| (new(near.track), Origin::Like)).collect())
+}
+
+fn export(store: &Store, to: &Path) -> anyhow::Result<Outcome> {
+    let document = exchange::export(store)?;
+    let json = serde_json::to_vec_pretty(&document)?;
+    if to.as_os_str() == "-" {
+        std::io::stdout().write_all(&json)?;
+        writeln!(std::io::stdout())?;
+        return Ok(Outcome::Good);
+    }
+    // An older export may be replaced; anything else is not ours to replace.
+    let ours = !to.exists() || std::fs::read(to).is_ok_and(|old| exchange::read(&old).is_ok());
+    anyhow::ensure!(ours, "{}: there is something else; nothing was written", clean_path(to));
+    let folder = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut copy = tempfile::NamedTempFile::new_in(folder).with_context(|| clean_path(to))?;
+    copy.write_all(&json).and_then(|()| copy.as_file().sync_all()).with_context(|| clean_path(to))?;
+    copy.persist(to).with_context(|| clean_path(to))?;
+    writeln!(std::io::stdout(), "{} corrections written to {}", document.corrections.len(), clean_path(to))?;
+    Ok(Outcome::Good)
+}
+
+fn import(store: &Store, from: &Path) -> anyhow::Result<Outcome> {
+    let json = if from.as_os_str() == "-" {
+        let mut json = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin(), &mut json)?;
+        json
+    } else {
+        std::fs::read(from).with_context(|| clean_path(from))?
+    };
+    let imported = exchange::read(&json)
+        .and_then(|document| exchange::import(store, &document))
+        .with_context(|| clean_path(from))?;
+    let mut parts = vec![format!("{} taken over", imported.taken)];
+    for (n, what) in [
+        (imported.known, "known already"),
+        (imported.locked, "of tracks that are locked here"),
+        (imported.unseen, "of the new ones wait for a track that was not scanned yet"),
+    ] {
+        if n > 0 {
+            parts.push(format!("{n} {what}"));
+        }
+    }
+    writeln!(std::io::stdout(), "{}", parts.join(", "))?;
     Ok(Outcome::Good)
 }
 

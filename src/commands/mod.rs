@@ -6,10 +6,12 @@ mod correct;
 mod doctor;
 mod eval;
 mod export;
+mod genre;
 mod history;
 mod index;
 mod manual;
 mod models;
+mod review;
 mod scan;
 mod search;
 mod select;
@@ -121,6 +123,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Some(Command::Export(args)) => export::run(&desk, &args),
         Some(Command::Show(args)) => show::run(&desk, &args),
         Some(Command::Correct(args)) => correct::run(&desk, &args),
+        Some(Command::Review(args)) => review::run(&desk, &args),
+        Some(Command::Genre(args)) => genre::run(&desk, &args),
         Some(Command::Train(args)) => train::run(&desk, &args),
         Some(Command::Eval(args)) => eval::run(&desk, &args),
         Some(Command::Models(args)) => models::run(&desk, &args),

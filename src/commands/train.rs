@@ -2,31 +2,20 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader, IsTerminal, Write},
-    os::unix::process::CommandExt,
+    io::IsTerminal,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+    sync::atomic::Ordering,
 };
 
 use anyhow::Context as _;
-use deepcuts_protocol::{
-    CurvePoint, FrontEnd, LabelledFile, PROTOCOL_VERSION, Split, TrainJob, TrainSay, TrainSource, WirePath,
-};
+use deepcuts_protocol::{CurvePoint, FrontEnd, LabelledFile, Split, TrainJob, TrainSay, TrainSource, WirePath};
 
 use super::{Desk, Outcome, scan::cancel_on_signal};
 use crate::{
     cli::{SplitBy, TrainArgs},
-    paths,
+    ears, paths,
     text::{clean, clean_path},
 };
-
-/// How often the wish to stop is looked for.
-const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(desk: &Desk, args: &TrainArgs) -> anyhow::Result<Outcome> {
     let source = match &args.source {
@@ -127,61 +116,18 @@ fn library(desk: &Desk) -> anyhow::Result<Vec<LabelledFile>> {
 
 /// Hand a job to the ears, and tell what they say until they end. Ctrl-C asks them to stop and keep the best so far.
 pub(super) fn follow(what: &str, job: &impl serde::Serialize) -> anyhow::Result<Outcome> {
-    let mut file = tempfile::NamedTempFile::new().context("the job file")?;
-    serde_json::to_writer(&mut file, job).context("the job file")?;
-    file.flush().context("the job file")?;
     let program = paths::ears().map_err(anyhow::Error::msg)?;
     let cancel = cancel_on_signal()?;
-    let mut child = Command::new(&program)
-        .arg(what)
-        .arg("--job")
-        .arg(file.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        // A group of its own: Ctrl-C is ours to pass on, as a wish.
-        .process_group(0)
-        .spawn()
-        .with_context(|| format!("the ears {} do not start", program.display()))?;
-    let stdin = child.stdin.take();
-    let stdout = child.stdout.take().context("the ears have no voice")?;
-    let ended = Arc::new(AtomicBool::new(false));
-    let stopper = {
-        let (cancel, ended) = (Arc::clone(&cancel), Arc::clone(&ended));
-        std::thread::Builder::new().name("stopper".into()).spawn(move || {
-            let mut stdin = stdin;
-            while !ended.load(Ordering::Relaxed) {
-                if cancel.load(Ordering::Relaxed) {
-                    // The end of stdin is the wish to stop.
-                    drop(stdin.take());
-                }
-                std::thread::park_timeout(LOOK);
-            }
-        })?
-    };
     let mut show = Show::default();
-    let mut result = None;
-    for line in BufReader::new(stdout).lines() {
-        let line = line.context("the ears")?;
-        let say: TrainSay = serde_json::from_str(&line).with_context(|| format!("the ears said {}", clean(&line)))?;
-        if let Some(end) = show.say(say) {
-            result = Some(end);
-        }
-    }
-    let status = child.wait().context("the ears")?;
-    ended.store(true, Ordering::Relaxed);
-    stopper.thread().unpark();
-    let _ = stopper.join();
-    match result {
-        Some(Ok(_)) if cancel.load(Ordering::Relaxed) => Ok(Outcome::Interrupted),
-        Some(Ok(outcome)) => Ok(outcome),
-        Some(Err(reason)) => anyhow::bail!("{}", clean(&reason)),
-        None => anyhow::bail!("the ears ended without a word ({status})"),
-    }
+    ears::work(&program, what, job, false, &cancel, &mut |say| show.say(say)).map_err(anyhow::Error::msg)?;
+    Ok(if cancel.load(Ordering::Relaxed) { Outcome::Interrupted } else { Outcome::Good })
 }
 
 /// What is shown on stderr while the ears work; the path of what they made goes to stdout.
 #[derive(Debug, Default)]
-struct Show {
+pub(super) struct Show {
+    /// The path of what was made is not for stdout.
+    pub(super) quiet_end: bool,
     terminal: Option<bool>,
     runs: u32,
     run: u32,
@@ -195,11 +141,8 @@ impl Show {
         *self.terminal.get_or_insert_with(|| std::io::stderr().is_terminal())
     }
 
-    fn say(&mut self, say: TrainSay) -> Option<Result<Outcome, String>> {
+    pub(super) fn say(&mut self, say: TrainSay) {
         match say {
-            TrainSay::Started { protocol, .. } if protocol != PROTOCOL_VERSION => {
-                return Some(Err("these ears are of another version; run `make build`, or `make install`".to_owned()));
-            }
             TrainSay::Started { device, clips, genres, runs, .. } => {
                 self.runs = runs;
                 let genres: Vec<String> = genres.iter().map(|g| clean(g).into_owned()).collect();
@@ -249,14 +192,13 @@ impl Show {
                 if let Some(a) = clip_accuracy {
                     eprintln!("deepcuts: {:.1} % of the held-out clips right", a * 100.0);
                 }
-                if let Some(path) = path {
+                if let Some(path) = path.filter(|_| !self.quiet_end) {
                     println!("{}", clean_path(&path.0));
                 }
-                return Some(Ok(Outcome::Good));
             }
-            TrainSay::Fatal { reason } => return Some(Err(reason)),
+            // An error of the whole, not a remark.
+            TrainSay::Fatal { .. } => {}
         }
-        None
     }
 
     /// One point of the curve, and the watched accuracy so far as a line of blocks.

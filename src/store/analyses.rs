@@ -124,9 +124,9 @@ impl Store {
 
 pub(super) fn analysis_in(conn: &rusqlite::Connection, track: i64) -> rusqlite::Result<Option<Analysis>> {
     conn.prepare_cached(
-        "SELECT model_id, feature_version, start_ms, chunk_ms, winners, scores, heard_ms FROM analyses
-         WHERE track_id = ?1
-         ORDER BY model_id = (SELECT value FROM meta WHERE key = 'current_model') DESC, heard_ms DESC LIMIT 1",
+        "SELECT a.model_id, a.feature_version, a.start_ms, a.chunk_ms, a.winners, a.scores, a.heard_ms
+         FROM analyses a JOIN models m ON m.id = a.model_id WHERE a.track_id = ?1 AND NOT m.candidate
+         ORDER BY a.model_id = (SELECT value FROM meta WHERE key = 'current_model') DESC, a.heard_ms DESC LIMIT 1",
     )?
     .query_row([track], |r| {
         Ok(Analysis {

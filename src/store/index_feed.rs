@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::{Result, Store, files::list, mix::genre_slugs_in};
+use super::{Result, Store, files::list, taxonomy::genre_slugs_in};
 use crate::{genre::Genre, track::Source};
 
 /// Everything searchable of a file.
@@ -161,7 +161,7 @@ impl Store {
             row.model = self.wrap(
                 self.conn
                     .prepare_cached(
-                        "SELECT m.id, m.name FROM analyses a JOIN models m ON m.id = a.model_id WHERE a.track_id = ?1
+                        "SELECT m.id, m.name FROM analyses a JOIN models m ON m.id = a.model_id WHERE a.track_id = ?1 AND NOT m.candidate
                          ORDER BY a.model_id = (SELECT value FROM meta WHERE key = 'current_model') DESC,
                              a.heard_ms DESC LIMIT 1",
                     )

@@ -1,6 +1,6 @@
 //! For who shows the library while it changes: has anybody written, and which files does it concern?
 
-use super::{Result, Store, mix::genre_slugs_in};
+use super::{Result, Store, taxonomy::genre_slugs_in};
 use crate::track::{Mix, Source};
 
 /// What changed since a point of the change log.

@@ -5,14 +5,20 @@
 //! track replaces everything said before it; a span corrected after that replaces its chunks. All of it is
 //! counted in integers.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::collections::BTreeMap;
 
 use deepcuts_protocol::UNSURE;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Result, Store, analyses::analysis_in, corrections::active_in, files::list};
+use super::{
+    Result, Store,
+    analyses::analysis_in,
+    corrections::active_in,
+    files::list,
+    taxonomy::{genre_in, genre_slugs_in, merged_in},
+};
 use crate::{
-    genre::{Genre, Taxonomy, display_name},
+    genre::Genre,
     track::{Mix, Source},
 };
 
@@ -97,17 +103,20 @@ impl Store {
         Ok(Some((analysis.start_ms, analysis.chunk_ms, winners.collect())))
     }
 
-    /// The genre row of each output of a model.
-    fn genre_rows_in(&self, conn: &Connection, model: &str) -> rusqlite::Result<Vec<i64>> {
+    /// The genre row of each output of a model, merged ones followed.
+    pub(super) fn genre_rows_in(&self, conn: &Connection, model: &str) -> rusqlite::Result<Vec<i64>> {
+        let merged = merged_in(conn)?;
+        let now = |rows: &[i64]| rows.iter().map(|row| merged.get(row).copied().unwrap_or(*row)).collect();
         if let Some(rows) = self.outputs.borrow().get(model) {
-            return Ok(rows.clone());
+            return Ok(now(rows));
         }
         let names: String = conn
             .prepare_cached("SELECT card ->> '$.genres' FROM models WHERE id = ?1")?
             .query_row([model], |r| r.get(0))?;
         let rows: Vec<i64> = list(&names).iter().map(|name| genre_in(conn, name)).collect::<rusqlite::Result<_>>()?;
-        self.outputs.borrow_mut().insert(model.to_owned(), rows.clone());
-        Ok(rows)
+        let rows_now = now(&rows);
+        self.outputs.borrow_mut().insert(model.to_owned(), rows);
+        Ok(rows_now)
     }
 
     /// The mix of a track in force.
@@ -173,56 +182,6 @@ impl Store {
         };
         self.wrap(read())
     }
-
-    /// The taxonomy: what comes with the program, and every genre that the library has.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn taxonomy(&self) -> Result<Taxonomy> {
-        let read = || -> rusqlite::Result<Vec<(String, String, bool)>> {
-            self.conn
-                .prepare_cached("SELECT slug, name, hidden FROM genres")?
-                .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
-                .collect()
-        };
-        let mut taxonomy = Taxonomy::builtin();
-        for (slug, name, hidden) in self.wrap(read())? {
-            if let Some(genre) = Genre::new(&slug) {
-                taxonomy.set(&genre, &name, hidden);
-            }
-        }
-        Ok(taxonomy)
-    }
-
-    /// Make sure that the genres called `names` have rows.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn put_genres(&self, names: &[String]) -> Result<()> {
-        self.atomically(|conn| names.iter().try_for_each(|name| genre_in(conn, name).map(|_| ())))
-    }
-}
-
-static NAMES: LazyLock<Taxonomy> = LazyLock::new(Taxonomy::builtin);
-
-/// The row of the genre called `name`, made when it is new.
-pub(super) fn genre_in(conn: &Connection, name: &str) -> rusqlite::Result<i64> {
-    let slug = NAMES.canonical(name).map_or_else(|| "unknown".to_owned(), |g| g.slug().to_owned());
-    let mut find = conn.prepare_cached("SELECT id FROM genres WHERE slug = ?1")?;
-    if let Some(id) = find.query_row([&slug], |r| r.get(0)).optional()? {
-        return Ok(id);
-    }
-    let written = display_name(if slug == crate::genre::slug(name) { name } else { &slug });
-    conn.prepare_cached("INSERT INTO genres (slug, name) VALUES (?1, ?2)")?.execute([&slug, &written])?;
-    Ok(conn.last_insert_rowid())
-}
-
-pub(super) fn genre_slugs_in(conn: &Connection) -> rusqlite::Result<BTreeMap<i64, Genre>> {
-    let rows: Vec<(i64, String)> = conn
-        .prepare_cached("SELECT id, slug FROM genres")?
-        .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(rows.into_iter().filter_map(|(id, slug)| Genre::new(&slug).map(|g| (id, g))).collect())
 }
 
 fn weights(genres: &[(i64, u32)], times: u32) -> Option<Shares> {
@@ -241,12 +200,14 @@ fn file_shares_in(conn: &Connection, track: i64) -> rusqlite::Result<Option<Shar
         .query_map([track], |r| Ok((r.get(0)?, r.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let mut won = BTreeMap::new();
+    let merged = merged_in(conn)?;
     for (genres, written) in lists {
         if Some(&genres) == written.as_ref() {
             continue;
         }
         for name in list(&genres).iter().filter(|name| Genre::new(name).is_some()) {
-            won.insert(genre_in(conn, name)?, 1);
+            let genre = genre_in(conn, name)?;
+            won.insert(merged.get(&genre).copied().unwrap_or(genre), 1);
         }
     }
     let chunks = won.len() as u32;

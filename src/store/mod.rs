@@ -10,15 +10,19 @@ mod changes;
 mod corrections;
 mod failures;
 mod files;
+mod import;
 mod index_feed;
 mod journal;
 mod live;
 mod mix;
 mod models;
 mod open;
+mod relabel;
 mod searches;
 mod similar;
 mod stats;
+mod taxonomy;
+mod teach;
 
 use std::{
     cell::RefCell,
@@ -30,15 +34,19 @@ use std::{
 use rusqlite::Connection;
 
 pub use analyses::Analysis;
-pub use corrections::{Correction, NewCorrection, Span};
+pub use corrections::{Correction, Kept, NewCorrection, Origin, Span};
 pub use failures::Failure;
 pub use files::{FileRow, Known, KnownState, NewFile};
+pub use import::{Imported, NewImport};
 pub use index_feed::{IndexMix, IndexRow, IndexTimeline};
 pub use journal::{Finished, NewWrite, RunRow, WriteRow, WriteState};
 pub use live::Changed;
 pub use models::ModelRow;
+pub use relabel::{NewLabels, Shift, Unlabelled};
 pub use similar::Vectors;
 pub use stats::Stats;
+pub use taxonomy::{GenreAct, GenreRow};
+pub use teach::Heard;
 
 /// What can go wrong with the database.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +106,12 @@ pub enum StoreError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// A change of the taxonomy that cannot be.
+    #[error("{what}")]
+    Genre {
+        /// Why not.
+        what: String,
     },
     /// A value in the database makes no sense.
     #[error("database {path}: {what}")]

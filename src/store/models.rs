@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use deepcuts_protocol::ModelCard;
 
-use super::{Result, Store, mix::genre_in, now_ms};
+use super::{Result, Store, now_ms, taxonomy::genre_in};
 use crate::track::{path_bytes, path_from_bytes};
 
 /// Key of the current model in `meta`.

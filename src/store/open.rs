@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001-library.sql"),
     include_str!("../../migrations/0002-tags.sql"),
     include_str!("../../migrations/0003-search.sql"),
+    include_str!("../../migrations/0004-corrections.sql"),
 ];
 
 static ALL: LazyLock<Migrations<'static>> = LazyLock::new(|| MIGRATIONS.iter().map(|sql| M::up(sql)).collect());

@@ -5,6 +5,9 @@
 //! begun are tried one by one, and the one on which the ears die alone is the one that fails. This room knows
 //! neither database nor tags.
 
+mod label;
+mod work;
+
 use std::{
     collections::{HashMap, VecDeque},
     io::{BufRead, BufReader, Write},
@@ -19,6 +22,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounde
 use deepcuts_protocol::{Answer, Device, Hearing, ModelCard, PROTOCOL_VERSION, Request, Stage, WirePath};
 
 use crate::text::clean;
+
+pub use label::label;
+pub use work::work;
 
 /// Files given to the ears and not answered: enough that no decode worker waits for the desk, few enough that
 /// little is lost when the ears die.

@@ -26,6 +26,19 @@ fn tune_allocator() {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn tune_allocator() {}
 
+/// Let everything else on the machine go first: what is learned in the background must not be felt.
+#[cfg(unix)]
+pub fn lower_priority() {
+    const NICENESS: libc::c_int = 10;
+    // Sound: nice takes an integer and adds it; a refusal changes nothing.
+    #[allow(unsafe_code)]
+    let _ = unsafe { libc::nice(NICENESS) };
+}
+
+/// There is no such thing here.
+#[cfg(not(unix))]
+pub fn lower_priority() {}
+
 /// Load `libtorch_cuda.so` from the folder that `libtorch_cpu.so` was loaded from, if there is one.
 #[cfg(target_os = "linux")]
 fn register_cuda() {

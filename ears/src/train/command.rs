@@ -1,5 +1,5 @@
-//! `deepcuts-ears train --job FILE` and `eval --job FILE`: the job comes as a file, what is to be said goes to stdout as JSON lines, and
-//! the end of stdin, or a line on it, is the wish to stop.
+//! `deepcuts-ears train|eval|retrain --job FILE`: the job comes as a file, what is to be said goes to stdout as JSON
+//! lines, and the end of stdin, or a line on it, is the wish to stop.
 
 use std::{
     io::{self, BufRead, Write},
@@ -15,9 +15,9 @@ use std::{
 use deepcuts_protocol::TrainSay;
 use serde::de::DeserializeOwned;
 
-use super::{TrainError, eval, train};
+use super::{TrainError, eval, retrain, train};
 
-/// Run `train|eval --job FILE [--deaf]`. With `--deaf` stdin is not listened to (for runs in the background).
+/// Run `train|eval|retrain --job FILE [--deaf]`. With `--deaf` stdin is not listened to (for runs in the background).
 pub fn run(arguments: &[String]) -> ExitCode {
     let mut say = |message: TrainSay| {
         if let Ok(line) = serde_json::to_string(&message) {
@@ -31,7 +31,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
         [what, "--job", file] => (what, file, false),
         [what, "--job", file, "--deaf"] => (what, file, true),
         _ => {
-            say(TrainSay::Fatal { reason: "usage: deepcuts-ears train|eval --job FILE [--deaf]".to_owned() });
+            say(TrainSay::Fatal { reason: "usage: deepcuts-ears train|eval|retrain --job FILE [--deaf]".to_owned() });
             return ExitCode::from(2);
         }
     };
@@ -42,6 +42,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
     let done = match what {
         "train" => read(Path::new(file)).and_then(|job| train(&job, &cancel, &mut say)),
         "eval" => read(Path::new(file)).and_then(|job| eval(&job, &cancel, &mut say)),
+        "retrain" => read(Path::new(file)).and_then(|job| retrain(&job, &cancel, &mut say)),
         other => Err(TrainError::Recipe(format!("{other} is no command of these ears"))),
     };
     match done {

@@ -16,6 +16,7 @@ mod job;
 mod optimiser;
 pub mod recipe;
 mod report;
+mod retrain;
 mod source;
 mod split;
 
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 
 pub use job::train;
 pub use report::eval;
+pub use retrain::retrain;
 
 use crate::model::ModelError;
 
@@ -51,6 +53,9 @@ pub enum TrainError {
     /// There is too little to learn from.
     #[error("too little to learn from: {0}")]
     TooLittle(String),
+    /// The listener wished it to stop.
+    #[error("stopped before it was done")]
+    Stopped,
     /// The loss is not finite.
     #[error("the loss is not finite at step {step}: a smaller fit.learning_rate may help")]
     Diverged {

@@ -1,0 +1,381 @@
+//! What is learned, and how it is proven: lessons and replay become one problem for the last layer; every fold of the
+//! lessons is judged by a layer that learned from the other folds; where to stop is read off the same folds.
+//!
+//! It knows no files and no cards.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tch::Tensor;
+
+use super::{
+    layer::{self, Layer, Problem, Step},
+    music::{Music, Outputs, Replay, largest},
+};
+use crate::train::{
+    TrainError,
+    calibrate::{self, softmax},
+    folds,
+};
+
+/// How near the new layer stays to the old one (see [`Problem::near`]).
+const NEAR: f64 = 1e-4;
+/// Weight of the lessons against all of the replay set, once they are many.
+const LESSONS: f64 = 1.0;
+/// Lessons that make half of that weight.
+const HALF: f64 = 50.0;
+/// Rare genres among the lessons count more: 0 not at all, 1 as much as frequent ones.
+const BALANCE: f64 = 0.5;
+/// Steps of the fit at which held-out lessons are judged; the last is the most that is ever made.
+const LOOKS: [u32; 14] = [0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64];
+/// Steps where there are no folds to read them off.
+const BLIND: u32 = 15;
+/// Share of the lessons of one given-up genre that a new name needs to be taken for what became of it.
+const HEIR: f32 = 0.15;
+
+/// The old layer, and what its outputs became.
+pub(super) struct Parent {
+    pub genres: Vec<String>,
+    pub layer: Layer,
+    pub temperature: f64,
+    /// By old output: the new one.
+    pub became: Vec<Option<usize>>,
+}
+
+/// Everything that there is to learn from.
+pub(super) struct Course<'a> {
+    pub lessons: &'a Music,
+    pub replay: Option<&'a Replay>,
+    pub outputs: &'a Outputs,
+    pub parent: &'a Parent,
+    pub folds: u32,
+    pub seed: u64,
+    pub cancel: &'a AtomicBool,
+}
+
+/// A look at a fit on its way, for people.
+pub(super) struct Look {
+    /// The fold that is held out; none in the last fit, which learns from everything.
+    pub fold: Option<u32>,
+    pub step: u32,
+    pub train_loss: f64,
+    pub train_accuracy: f64,
+    pub held_loss: f64,
+    pub held_accuracy: f64,
+}
+
+/// What came of it.
+pub(super) struct Learned {
+    pub layer: Layer,
+    /// By track of the lessons.
+    pub fold_of: Vec<u32>,
+    pub folds: u32,
+    /// By row of the lessons: logits of a layer that did not learn from its fold. Empty where there were no folds.
+    pub held: Vec<Vec<f32>>,
+    pub steps: u32,
+}
+
+/// What a fold's fit said of the lessons it did not see, at every look.
+struct Fold {
+    rows: Vec<usize>,
+    looks: Vec<(f64, Vec<f32>)>,
+}
+
+impl Course<'_> {
+    /// Learn.
+    pub fn run(&self, tell: &mut dyn FnMut(Look)) -> Result<Learned, TrainError> {
+        let (fold_of, count) = self.deal();
+        let mut folds = Vec::new();
+        for fold in 0..count {
+            folds.push(self.fold(fold, &fold_of, tell)?);
+        }
+        let loss_at = |look: usize, but: Option<usize>| -> f64 {
+            folds
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| Some(*i) != but)
+                .map(|(_, f)| f.looks.get(look).map_or(0.0, |l| l.0))
+                .sum()
+        };
+        // A new output knows nothing at the start, so that the start is no choice then.
+        let first = usize::from(self.newcomers());
+        let least = |but: Option<usize>| {
+            (first..LOOKS.len()).min_by(|&a, &b| loss_at(a, but).total_cmp(&loss_at(b, but))).unwrap_or(0)
+        };
+        let mut held = if folds.is_empty() {
+            Vec::new()
+        } else {
+            vec![Vec::new(); self.lessons.values.len() / self.lessons.width.max(1)]
+        };
+        for (i, fold) in folds.iter().enumerate() {
+            // The stop is read off the other folds: this one judges it.
+            let Some((_, logits)) = fold.looks.get(least(Some(i))) else { continue };
+            for (&row, logits) in fold.rows.iter().zip(logits.chunks_exact(self.genres())) {
+                if let Some(slot) = held.get_mut(row) {
+                    *slot = logits.to_vec();
+                }
+            }
+        }
+        let steps = if folds.is_empty() { BLIND } else { LOOKS.get(least(None)).copied().unwrap_or(BLIND) };
+        let problem = self.problem(&vec![true; self.lessons.tracks.len()]);
+        let layer = problem.fit(steps, &mut |step| {
+            if LOOKS.contains(&step.number) {
+                tell(self.look(None, step, &problem, (0.0, 0.0)));
+            }
+            !self.cancel.load(Ordering::Relaxed)
+        })?;
+        self.stopped()?;
+        Ok(Learned { layer, fold_of, folds: count, held, steps })
+    }
+
+    fn genres(&self) -> usize {
+        self.outputs.genres.len()
+    }
+
+    fn stopped(&self) -> Result<(), TrainError> {
+        if self.cancel.load(Ordering::Relaxed) { Err(TrainError::Stopped) } else { Ok(()) }
+    }
+
+    fn newcomers(&self) -> bool {
+        (0..self.genres()).any(|g| !self.parent.became.contains(&Some(g)))
+    }
+
+    /// A fold for each track, and how many there are: none where there is one group only.
+    fn deal(&self) -> (Vec<u32>, u32) {
+        let labels: Vec<u8> =
+            self.lessons.tracks.iter().map(|t| t.said().and_then(|g| u8::try_from(g).ok()).unwrap_or(0)).collect();
+        let groups: Vec<u32> = self.lessons.tracks.iter().map(|t| t.group).collect();
+        let mut known = groups.clone();
+        known.sort_unstable();
+        known.dedup();
+        let dense: Vec<u32> = groups.iter().map(|g| known.binary_search(g).unwrap_or(0) as u32).collect();
+        let count = self.folds.min(known.len() as u32);
+        if count < 2 {
+            return (vec![0; groups.len()], 0);
+        }
+        (folds::by_group(&labels, &dense, count, self.seed), count)
+    }
+
+    fn fold(&self, fold: u32, fold_of: &[u32], tell: &mut dyn FnMut(Look)) -> Result<Fold, TrainError> {
+        let learn: Vec<bool> = fold_of.iter().map(|&f| f != fold).collect();
+        let problem = self.problem(&learn);
+        let tracks = || self.lessons.tracks.iter().zip(&learn).filter(|(_, l)| !**l).map(|(t, _)| t);
+        let rows: Vec<usize> = tracks().flat_map(|t| t.rows.clone()).collect();
+        let values: Vec<f32> = rows.iter().flat_map(|&r| self.lessons.row(r)).copied().collect();
+        let judged = layer::rows(&values, self.lessons.width);
+        let mut looks = Vec::new();
+        problem.fit(LOOKS.last().copied().unwrap_or(BLIND), &mut |step| {
+            if LOOKS.contains(&step.number) {
+                let logits = step.layer.logits(&judged);
+                let score = self.judge(&rows, &logits);
+                tell(self.look(Some(fold), step, &problem, score));
+                looks.push((score.0, logits));
+            }
+            !self.cancel.load(Ordering::Relaxed)
+        })?;
+        self.stopped()?;
+        // A fit that was done early says the same ever after.
+        if let Some((loss, logits)) = looks.last().map(|(l, v)| (*l, v.clone())) {
+            looks.resize(LOOKS.len(), (loss, logits));
+        }
+        Ok(Fold { rows, looks })
+    }
+
+    fn look(&self, fold: Option<u32>, step: &Step, problem: &Problem, held: (f64, f64)) -> Look {
+        let logits = step.layer.logits(&problem.rows);
+        let targets = layer::flat(&problem.targets);
+        let rows = logits.chunks_exact(self.genres()).zip(targets.chunks_exact(self.genres()));
+        let named: Vec<bool> = rows.filter_map(|(l, t)| Some(largest(t)? == best(l))).collect();
+        Look {
+            fold,
+            step: step.number,
+            train_loss: step.loss,
+            train_accuracy: named.iter().filter(|n| **n).count() as f64 / named.len().max(1) as f64,
+            held_loss: held.0,
+            held_accuracy: held.1,
+        }
+    }
+
+    /// Summed loss and mean accuracy of held-out rows; a track counts once, however long it is.
+    fn judge(&self, rows: &[usize], logits: &[f32]) -> (f64, f64) {
+        let weights = self.weights(&vec![true; self.lessons.tracks.len()]);
+        let (mut loss, mut right, mut all) = (0.0, 0.0, 0.0);
+        for (&row, logits) in rows.iter().zip(logits.chunks_exact(self.genres())) {
+            let weight = weights.get(row).copied().unwrap_or(0.0);
+            let target = self.lessons.target(row);
+            let scores = softmax(logits, 1.0);
+            loss -= weight * target.iter().zip(&scores).map(|(t, s)| f64::from(*t) * s.max(1e-9).ln()).sum::<f64>();
+            if let Some(said) = largest(target) {
+                right += weight * f64::from(u8::from(said == best(logits)));
+                all += weight;
+            }
+        }
+        (loss, if all > 0.0 { right / all } else { 0.0 })
+    }
+
+    /// By row of the lessons: its weight, 0 where nothing was said or it is not learned from; they sum to 1.
+    fn weights(&self, learn: &[bool]) -> Vec<f64> {
+        let genres = self.genres();
+        let mut weights = vec![0.0; self.lessons.values.len() / self.lessons.width.max(1)];
+        let mut counts = vec![0.0_f64; genres];
+        let told: Vec<(usize, Vec<usize>, Vec<f64>)> = (self.lessons.tracks.iter().zip(learn).enumerate())
+            .filter(|(_, (_, l))| **l)
+            .map(|(i, (track, _))| {
+                let rows: Vec<usize> =
+                    track.rows.clone().filter(|&r| self.lessons.target(r).iter().any(|&w| w > 0.0)).collect();
+                let mut shares = vec![0.0; genres];
+                for &row in &rows {
+                    shares
+                        .iter_mut()
+                        .zip(self.lessons.target(row))
+                        .for_each(|(s, &t)| *s += f64::from(t) / rows.len() as f64);
+                }
+                counts.iter_mut().zip(&shares).for_each(|(c, s)| *c += s);
+                (i, rows, shares)
+            })
+            .collect();
+        for (_, rows, shares) in &told {
+            let rare: f64 =
+                shares.iter().zip(&counts).map(|(s, c)| s * c.max(1e-9).powf(-tuned("balance", BALANCE))).sum();
+            for &row in rows {
+                if let Some(slot) = weights.get_mut(row) {
+                    *slot = rare / rows.len() as f64;
+                }
+            }
+        }
+        let sum: f64 = weights.iter().sum();
+        if sum > 0.0 {
+            weights.iter_mut().for_each(|w| *w /= sum);
+        }
+        weights
+    }
+
+    /// What is to be learned from the lessons named by `learn` and from what the base learned.
+    fn problem(&self, learn: &[bool]) -> Problem {
+        let genres = self.genres();
+        let mut weights = Vec::new();
+        let (mut values, mut targets, mut among) = (Vec::new(), Vec::new(), Vec::new());
+        for (row, weight) in self.weights(learn).into_iter().enumerate().filter(|(_, w)| *w > 0.0) {
+            values.extend_from_slice(self.lessons.row(row));
+            targets.extend_from_slice(self.lessons.target(row));
+            among.extend(std::iter::repeat_n(0.0_f32, genres));
+            weights.push(weight);
+        }
+        let lessons = learn.iter().filter(|l| **l).count() as f64;
+        let share = if self.replay.is_some() {
+            let against = tuned("lessons", LESSONS) * lessons / (lessons + tuned("half", HALF));
+            against / (1.0 + against)
+        } else {
+            1.0
+        };
+        weights.iter_mut().for_each(|w| *w *= share);
+        if let Some(replay) = self.replay {
+            let heirs = self.heirs(learn);
+            let music = &replay.music;
+            let before = weights.len();
+            for ((track, learned), retired) in music.tracks.iter().zip(&replay.learned).zip(&replay.retired) {
+                let open = retired.as_ref().and_then(|slug| heirs.iter().find(|(s, _)| s == slug)).map(|(_, h)| h);
+                if !learned || (retired.is_some() && open.is_none()) {
+                    continue;
+                }
+                for row in track.rows.clone() {
+                    values.extend_from_slice(music.row(row));
+                    targets.extend_from_slice(music.target(row));
+                    match open {
+                        Some(heirs) => among.extend_from_slice(heirs),
+                        None => among.extend(std::iter::repeat_n(0.0_f32, genres)),
+                    }
+                    weights.push(1.0 / track.rows.len() as f64);
+                }
+            }
+            let sum: f64 = weights.iter().skip(before).sum();
+            weights.iter_mut().skip(before).for_each(|w| *w *= (1.0 - share) / sum.max(1e-9));
+        }
+        let weights: Vec<f32> = weights.into_iter().map(|w| w as f32).collect();
+        let size = [-1, genres as i64];
+        Problem {
+            rows: layer::rows(&values, self.lessons.width),
+            targets: Tensor::from_slice(&targets).view(size),
+            among: among.iter().any(|&a| a > 0.0).then(|| Tensor::from_slice(&among).view(size)),
+            weights: Tensor::from_slice(&weights).view([-1, 1]),
+            start: self.start(),
+            near: tuned("near", NEAR),
+        }
+    }
+
+    /// The old layer on the new outputs: as it was, the mean of what was merged, and for a new genre the mean of all.
+    fn start(&self) -> Layer {
+        let old = &self.parent.layer.0;
+        let dims: &[i64] = &[0];
+        let rows: Vec<Tensor> = (0..self.genres())
+            .map(|genre| {
+                let from: Vec<i64> = (self.parent.became.iter().enumerate())
+                    .filter(|(_, b)| **b == Some(genre))
+                    .map(|(i, _)| i as i64)
+                    .collect();
+                let of =
+                    if from.is_empty() { old.shallow_clone() } else { old.index_select(0, &Tensor::from_slice(&from)) };
+                of.mean_dim(dims, false, tch::Kind::Float)
+            })
+            .collect();
+        Layer(Tensor::stack(&rows, 0))
+    }
+
+    /// What became of genres that were given up, as the lessons tell it: which names the listener gives to what the old
+    /// layer heard as one of them.
+    fn heirs(&self, learn: &[bool]) -> Vec<(String, Vec<f32>)> {
+        let mut counts: Vec<(String, Vec<f32>)> = Vec::new();
+        for (track, _) in self.lessons.tracks.iter().zip(learn).filter(|(_, l)| **l) {
+            let scores = self.heard_before(self.lessons, track.rows.clone());
+            let heard = calibrate::best(&scores).0;
+            if self.parent.became.get(heard).is_none_or(Option::is_some) {
+                continue;
+            }
+            let (Some(slug), Some(said)) = (self.parent.genres.get(heard), track.said()) else { continue };
+            let at = counts.iter().position(|(s, _)| s == slug).unwrap_or_else(|| {
+                counts.push((slug.clone(), vec![0.0; self.genres()]));
+                counts.len() - 1
+            });
+            if let Some(slot) = counts.get_mut(at).and_then(|(_, c)| c.get_mut(said)) {
+                *slot += 1.0;
+            }
+        }
+        for (_, counts) in &mut counts {
+            let sum: f32 = counts.iter().sum();
+            counts.iter_mut().for_each(|c| *c = f32::from(u8::from(*c >= 2.0 && *c >= HEIR * sum)));
+        }
+        counts.retain(|(_, c)| c.contains(&1.0));
+        counts
+    }
+
+    /// Mean scores of the old layer over some rows, by its own outputs.
+    pub fn heard_before(&self, music: &Music, rows: std::ops::Range<usize>) -> Vec<f64> {
+        let values: Vec<f32> = rows.flat_map(|r| music.row(r)).copied().collect();
+        mean_scores(
+            &self.parent.layer.logits(&layer::rows(&values, music.width)),
+            self.parent.genres.len(),
+            self.parent.temperature,
+        )
+    }
+}
+
+/// Mean of the scores of rows of logits.
+pub(super) fn mean_scores(logits: &[f32], genres: usize, temperature: f64) -> Vec<f64> {
+    let mut sum = vec![0.0; genres];
+    let rows = logits.len() / genres.max(1);
+    for row in logits.chunks_exact(genres.max(1)) {
+        sum.iter_mut().zip(softmax(row, temperature)).for_each(|(s, p)| *s += p / rows as f64);
+    }
+    sum
+}
+
+/// Where the largest logit is.
+fn best(logits: &[f32]) -> usize {
+    logits.iter().enumerate().fold((0, f32::NEG_INFINITY), |b, (i, &l)| if l > b.1 { (i, l) } else { b }).0
+}
+
+pub(super) fn tuned(key: &str, default: f64) -> f64 {
+    std::env::var("DEEPCUTS_TUNE")
+        .ok()
+        .and_then(|t| t.split(',').find_map(|p| p.strip_prefix(key)?.strip_prefix('=')?.parse().ok()))
+        .unwrap_or(default)
+}

@@ -114,7 +114,7 @@ pub enum Command {
     Undo(UndoArgs),
     /// Genre tags that contradict the audio, are numbers, joined or misspelt, or differ between copies
     #[command(
-        after_help = "Each finding comes with what would be right; `deepcuts tag --policy replace FILE` writes what was heard."
+        after_help = "Each finding comes with what would be right. `--fix joined,spelling` writes that; `--fix audio` what was heard.\n\nExamples:\n  deepcuts audit\n  deepcuts audit --fix number,joined,spelling --dry-run\n  deepcuts audit --fix all ~/Music/Album"
     )]
     Audit(AuditArgs),
     /// What was written into files, and taken back
@@ -545,6 +545,7 @@ Examples:
   deepcuts tag                           write it; the first time it shows what and asks
   deepcuts tag ~/Music/Album             only these files
   deepcuts tag --policy merge --yes      beside the genres that are there
+  deepcuts tag --as navidrome,mpd        how other programs will show it; writes nothing
   deepcuts undo                          and back, byte for byte
 
 Only the genre changes: audio and every other tag are compared before a file is replaced.";
@@ -557,6 +558,9 @@ pub struct TagArgs {
     /// Show what would be written, and write nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// Show how other programs will split and show what would be written, and write nothing
+    #[arg(long = "as", value_enum, value_delimiter = ',', value_name = "READER")]
+    pub readers: Vec<ReaderName>,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
@@ -591,6 +595,21 @@ pub enum PolicyName {
     Replace,
 }
 
+/// A program that reads tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReaderName {
+    /// Navidrome
+    Navidrome,
+    /// Jellyfin
+    Jellyfin,
+    /// The Music Player Daemon
+    Mpd,
+    /// MusicBrainz Picard
+    Picard,
+    /// All of these
+    All,
+}
+
 /// `undo`
 #[derive(Debug, Args)]
 pub struct UndoArgs {
@@ -621,9 +640,35 @@ pub struct UndoArgs {
 pub struct AuditArgs {
     /// Which tracks: files and folders, or a search [default: all]
     pub query: Vec<String>,
+    /// Write what would be right for these faults, verified and with a way back as `tag` does
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "FAULT")]
+    pub fix: Vec<FaultName>,
+    /// With --fix: show what would be written, and write nothing
+    #[arg(short = 'n', long, requires = "fix")]
+    pub dry_run: bool,
+    /// With --fix: do not ask
+    #[arg(short, long, requires = "fix")]
+    pub yes: bool,
     /// How it is written
     #[arg(long, value_enum, default_value_t)]
     pub format: Form,
+}
+
+/// What is wrong with a genre.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FaultName {
+    /// A number where a name should be
+    Number,
+    /// Several genres in one text
+    Joined,
+    /// Another case or punctuation than its name has
+    Spelling,
+    /// Copies of one recording that differ
+    Copies,
+    /// The audio says otherwise
+    Audio,
+    /// All of these
+    All,
 }
 
 /// `history`

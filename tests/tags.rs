@@ -77,6 +77,15 @@ fn another_reader_sees_only_the_genre_change_and_undo_gives_every_byte_back() {
     let preview = machine.run(&["tag", "--dry-run", "--policy", "replace"]).exits(1).out();
     let last = preview.lines().last().unwrap();
     assert!(last.starts_with("29 would change, 0 equal, 5 refused: "), "{preview}");
+    // How others will see it, to be compared with what they do see.
+    let seen = machine.run(&["tag", "--as", "all", "--policy", "replace", "--format", "json"]).exits(0).json();
+    let seen: BTreeMap<String, serde_json::Value> = seen["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| (c["path"].as_str().unwrap().rsplit('/').next().unwrap().to_owned(), c["seen"].clone()))
+        .collect();
+    assert_eq!(seen.len(), 29);
     assert!(contents(&music) == before.0, "a preview writes nothing");
 
     let ran = machine.run(&["tag", "--policy", "replace", "--yes"]).exits(1);
@@ -117,10 +126,17 @@ fn another_reader_sees_only_the_genre_change_and_undo_gives_every_byte_back() {
                 serde_json::json!(["Jazz", "Blues"])
             };
             assert_eq!(*list, expected, "{name}: {genre}");
+            // Picard reads with mutagen.
+            assert_eq!(seen[name]["picard"]["genres"], *list, "{name}");
         }
     }
     let info = Command::new(&ffmpeg).arg("-i").arg(music.join("jazz6-blues2-s16-info.wav")).output().unwrap();
     assert!(String::from_utf8_lossy(&info.stderr).contains("genre           : Jazz"), "INFO");
+    // MPD reads MP4 with FFmpeg.
+    let m4a = "jazz6-blues2-faststart.m4a";
+    let mp4 = Command::new(&ffmpeg).arg("-i").arg(music.join(m4a)).output().unwrap();
+    let genre = seen[m4a]["mpd"]["genres"][0].as_str().unwrap().to_owned();
+    assert!(String::from_utf8_lossy(&mp4.stderr).contains(&format!("genre           : {genre}\n")), "{genre}");
 
     // Nothing of this is a change to the next scan, and there is nothing more to write.
     let again = machine.scan().exits(0).out();
@@ -230,6 +246,42 @@ fn a_renamed_file_is_undone_under_its_new_name() {
 }
 
 #[test]
+fn a_preview_shows_how_others_will_split_it_and_writes_nothing() {
+    let machine = Machine::new();
+    let path = machine.wav("jazz6-blues2.wav", 1);
+    machine.scan().exits(0);
+    let before = fs::read(&path).unwrap();
+    let shown = machine.run(&["tag", "--as", "navidrome,mpd"]).exits(0).out();
+    assert!(
+        shown.contains("+ Jazz; Blues  (ID3v2.4)\n  navidrome  Jazz | Blues\n  mpd        Jazz | Blues\n"),
+        "{shown}"
+    );
+    assert!(shown.ends_with("1 would change; as meant in navidrome 1, mpd 1; nothing was written\n"), "{shown}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert!(machine.run(&["tag", "--as", "winamp"]).exits(2).err().contains("navidrome"));
+}
+
+#[test]
+fn a_tidy_fix_stays_the_listeners_own_word() {
+    let Some((packages, _)) = tools() else { return };
+    let machine = Machine::new();
+    let path = machine.wav("rock8.wav", 1);
+    let tag = "import sys; from mutagen import wave, id3; f = wave.WAVE(sys.argv[1]); f.add_tags(); \
+               f.tags.add(id3.TCON(encoding=3, text=['Rock/blues'])); f.save()";
+    let tagged =
+        Command::new("python3").env("PYTHONPATH", &packages).args(["-c", tag]).arg(&path).status().unwrap().success();
+    assert!(tagged);
+    machine.scan().exits(0);
+    let fixed = machine.run(&["audit", "--fix", "joined", "--yes"]).exits(0);
+    assert!(fixed.out().contains("1 fixed"), "{}{}{}", fixed.out(), fixed.err(), machine.run(&["audit"]).out());
+    assert_eq!(show(&machine, &path)["tags"]["genres"], serde_json::json!(["Rock", "Blues"]));
+    // `fill` leaves it alone: it is not ours.
+    assert_eq!(show(&machine, &path)["written_genres"], serde_json::json!([]));
+    let kept = machine.run(&["tag", "--dry-run", "--format", "json"]).exits(0).json();
+    assert_eq!(kept["left_alone"]["it has a genre of its own"], 1, "{kept}");
+}
+
+#[test]
 fn an_audit_names_the_fault_and_the_fix() {
     let machine = Machine::new();
     let path = machine.wav("jazz8.wav", 1);
@@ -247,4 +299,18 @@ fn an_audit_names_the_fault_and_the_fix() {
     let found = machine.run(&["audit", "--format", "json"]).exits(1).json();
     assert_eq!(found["findings"][0]["fault"], "contradicts the audio");
     assert_eq!(found["findings"][0]["fix"], serde_json::json!(["Rock"]));
+
+    // Written when it is asked for, as every write is; undone as every write is.
+    let before = fs::read(&other).unwrap();
+    let shown = machine.run(&["audit", "--fix", "audio", "--dry-run"]).exits(0).out();
+    assert!(shown.contains("Jazz -> Rock") && shown.contains("1 would be fixed"), "{shown}");
+    machine.run(&["audit", "--fix", "joined,spelling"]).exits(0);
+    assert_eq!(fs::read(&other).unwrap(), before);
+    let fixed = machine.run(&["audit", "--fix", "all"]).exits(0).out();
+    assert!(fixed.contains("1 fixed, 0 refused"), "{fixed}");
+    assert_eq!(show(&machine, &other)["tags"]["genres"], serde_json::json!(["Rock"]));
+    assert_eq!(show(&machine, &other)["written_genres"], serde_json::json!(["Rock"]));
+    assert_eq!(machine.run(&["audit"]).exits(0).out(), "0 findings in 2 files\n");
+    machine.run(&["undo"]).exits(0);
+    assert_eq!(fs::read(&other).unwrap(), before);
 }

@@ -11,6 +11,7 @@ mod history;
 mod index;
 mod manual;
 mod models;
+mod readers;
 mod review;
 mod scan;
 mod search;
@@ -24,6 +25,7 @@ mod tui;
 mod undo;
 mod upkeep;
 mod watch;
+mod write;
 
 use std::{io::IsTerminal, path::PathBuf};
 

@@ -1,26 +1,22 @@
 //! `tag`: what would be written into which file, and writing it.
 
-use std::{
-    collections::BTreeMap,
-    io::{IsTerminal, Write},
-    sync::{Arc, atomic::Ordering},
-};
+use std::{collections::BTreeMap, io::Write, sync::atomic::Ordering};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
-use super::{Desk, Outcome, colours, scan::cancel_on_signal, select};
+use super::{
+    Desk, Outcome, colours, readers,
+    scan::cancel_on_signal,
+    select,
+    write::{self, How},
+};
 use crate::{
     cli::{Form, PolicyName, TagArgs},
     config::{Policy, Tags as Rules},
-    hooks::Hooks,
     store::Store,
-    tags::{self, Item, Options, Outlook, Writer},
+    tags::{self, Item, Outlook},
     text::{clean, clean_path},
 };
-
-/// In the store's small settings: the listener has seen a preview and said yes.
-const CONFIRMED: &str = "tags_confirmed";
 
 /// Counts of a preview or a run, and its last line.
 #[derive(Default)]
@@ -54,8 +50,9 @@ impl Counts {
 }
 
 pub(super) fn run(desk: &Desk, args: &TagArgs) -> anyhow::Result<Outcome> {
-    let store = if args.dry_run { desk.reader()? } else { desk.store()? };
-    if !args.dry_run {
+    let dry_run = args.dry_run || !args.readers.is_empty();
+    let store = if dry_run { desk.reader()? } else { desk.store()? };
+    if !dry_run {
         recover(&store)?;
     }
     let rules = rules(&desk.config.tags, args);
@@ -65,7 +62,7 @@ pub(super) fn run(desk: &Desk, args: &TagArgs) -> anyhow::Result<Outcome> {
     anyhow::ensure!(!files.is_empty(), "there is nothing in the library yet; `deepcuts scan DIR` listens to a folder");
     let taxonomy = store.taxonomy()?;
 
-    let bar = bar(files.len(), "looking");
+    let bar = write::bar(files.len(), "looking");
     let mut counts = Counts::default();
     let mut items: Vec<Item> = Vec::new();
     let mut apart = Vec::new();
@@ -87,10 +84,12 @@ pub(super) fn run(desk: &Desk, args: &TagArgs) -> anyhow::Result<Outcome> {
     }
     bar.finish_and_clear();
     counts.change = items.len() as u64;
+    if !args.readers.is_empty() {
+        return readers::show(&items, &args.readers, &rules.joiner, args.format);
+    }
     let total: u64 = items.iter().map(|item| item.bytes).sum();
 
-    let confirmed = args.yes || store.meta(CONFIRMED)?.is_some();
-    let show = args.dry_run || !confirmed;
+    let show = args.dry_run || !write::confirmed(&store, args.yes)?;
     let mut out = std::io::stdout().lock();
     if args.format == Form::Table && show {
         for item in &items {
@@ -120,60 +119,18 @@ pub(super) fn run(desk: &Desk, args: &TagArgs) -> anyhow::Result<Outcome> {
             size(limit)
         );
     }
-    if !confirmed && !items.is_empty() {
-        anyhow::ensure!(
-            std::io::stdin().is_terminal(),
-            "this would be the first write into your files: look at `deepcuts tag --dry-run`, then say --yes"
-        );
-        out.flush()?;
-        if !ask(&format!("Write genres into {} files? `deepcuts undo` takes it back. [y/N] ", items.len()))? {
-            eprintln!("nothing was written");
-            return Ok(Outcome::Good);
-        }
-    }
-    if !items.is_empty() {
-        store.set_meta(CONFIRMED, "yes")?;
-    }
-
-    let hooks = Arc::new(Hooks::start(&desk.config.hooks));
-    let options = Options {
-        keep_mtime: rules.keep_mtime,
-        hard_links: args.hard_links,
-        no_undo: args.no_undo,
-        undo_max_bytes: rules.undo_max_bytes,
-        hooks: Arc::clone(&hooks),
-    };
+    out.flush()?;
+    let how = How { yes: args.yes, hard_links: args.hard_links, no_undo: args.no_undo };
     let what = if args.query.is_empty() { "all".to_owned() } else { args.query.join(" ") };
-    let progress = self::bar(items.len(), "writing");
-    let mut writer = Writer::begin(&store, &what, options, rules.undo_days)?;
-    let run = writer.run();
-    let mut failed: Vec<(std::path::PathBuf, String)> = Vec::new();
-    let mut interrupted = false;
-    for item in &items {
-        if cancel.load(Ordering::SeqCst) {
-            interrupted = true;
-            break;
-        }
-        if let Err(refusal) = writer.write(item)? {
-            progress.suspend(|| eprintln!("deepcuts: {}: {}", clean_path(&item.file.path), clean(&refusal.reason)));
-            failed.push((item.file.path.clone(), refusal.reason));
-        }
-        progress.inc(1);
-    }
-    progress.finish_and_clear();
-    let report = writer.end()?;
-    hooks.close(&cancel);
+    let Some(wrote) = write::write(desk, &store, &items, &rules, &what, &how, &cancel)? else {
+        return Ok(Outcome::Good);
+    };
+    let (run, report, interrupted) = (wrote.run, wrote.report, wrote.interrupted);
+    let failed = report.refused.clone();
     counts.change = report.written;
     counts.equal += report.equal;
     for (_, reason) in &failed {
         *counts.refused.entry(reason.clone()).or_default() += 1;
-    }
-    if report.renamed > 0 {
-        eprintln!(
-            "deepcuts: {} files were replaced by renaming: their file system cannot exchange names, so a change made in that \
-             very moment would not have been seen",
-            report.renamed
-        );
     }
     if args.format == Form::Json {
         let all: Vec<_> = apart.into_iter().chain(failed).collect();
@@ -256,24 +213,6 @@ fn document(
     let refused: Vec<_> =
         refused.iter().map(|(path, reason)| super::with_path(path, json!({"reason": reason}))).collect();
     json!({"run": run, "changes": changes, "refused": refused, "equal": counts.equal, "left_alone": counts.kept})
-}
-
-pub(super) fn ask(question: &str) -> anyhow::Result<bool> {
-    eprint!("{question}");
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
-}
-
-pub(super) fn bar(total: usize, doing: &str) -> ProgressBar {
-    let target =
-        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(total as u64), target);
-    if let Ok(style) = ProgressStyle::with_template("{msg} {pos}/{len} files, {eta} left") {
-        bar.set_style(style);
-    }
-    bar.set_message(doing.to_owned());
-    bar
 }
 
 /// 1,234,567 as 1.2 MB.

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::json;
 
-use super::{Desk, Outcome, scan::cancel_on_signal, select, tag, with_path};
+use super::{Desk, Outcome, scan::cancel_on_signal, select, tag, with_path, write};
 use crate::{
     cli::{Form, UndoArgs},
     hooks::Hooks,
@@ -76,7 +76,7 @@ pub(super) fn run(desk: &Desk, args: &UndoArgs) -> anyhow::Result<Outcome> {
         undo_max_bytes: rules.undo_max_bytes,
         hooks: Arc::clone(&hooks),
     };
-    let bar = tag::bar(list.len(), "taking back");
+    let bar = write::bar(list.len(), "taking back");
     let report = undo(&store, &list, &what, &rules.joiner, options, rules.undo_days, &mut |back, result| {
         if let Err(refusal) = result {
             bar.suspend(|| eprintln!("deepcuts: {}: skipped: {}", clean_path(&back.path), clean(&refusal.reason)));

@@ -74,10 +74,7 @@ fn is_numeric(text: &str) -> bool {
 
 /// The genres that a text names together, when all of them are known ones: "Jazz/Blues", "Jazz; Blues".
 fn parts(text: &str, taxonomy: &Taxonomy) -> Option<Vec<Genre>> {
-    // A known genre may hold a separator itself.
-    if taxonomy.resolve(text).is_some() {
-        return None;
-    }
+    // That the whole is known says nothing: every text that a file names becomes a genre of the library.
     let parts: Vec<&str> = text.split([';', '/', ',', '|', '\\']).map(str::trim).filter(|p| !p.is_empty()).collect();
     let known: Option<Vec<Genre>> = parts.iter().map(|part| taxonomy.resolve(part)).collect();
     known.filter(|list| list.len() > 1)
@@ -230,6 +227,15 @@ mod tests {
         assert_eq!(found(&["JAZZ", "hip hop"], &[], None), [(Fault::Spelling, "Jazz+Hip-Hop".to_owned())]);
         let sure = mix(&[("jazz", 80)]);
         assert_eq!(found(&["Rock"], &[], Some(&sure)), [(Fault::Contradicts, "Jazz".to_owned())]);
+    }
+
+    #[test]
+    fn a_joined_text_that_the_library_has_met_is_joined_still() {
+        let mut met = taxonomy();
+        met.add("Jazz/Blues");
+        let row = file(1, &["Jazz/Blues"], None);
+        let findings = audit(&row, &[], None, &met, &Rules::default());
+        assert_eq!((findings[0].fault, findings[0].fix.join("+")), (Fault::Joined, "Jazz+Blues".to_owned()));
     }
 
     #[test]

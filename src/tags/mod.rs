@@ -18,6 +18,7 @@ mod guard;
 pub mod plan;
 mod proof;
 mod read;
+pub mod readers;
 mod recover;
 mod run;
 pub mod splice;
@@ -29,7 +30,7 @@ mod write;
 pub use auto::TagKeeper;
 pub use read::{TagError, read, read_joined};
 pub use recover::{Recovered, recover};
-pub use run::{Item, Outlook, Report, Writer, preview};
+pub use run::{Item, Outlook, Report, Writer, preview, preview_as};
 pub use undo::{Back, Undo, Way, undo, ways_back};
 pub use write::{Options, WriteError};
 

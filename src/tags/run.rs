@@ -69,6 +69,63 @@ pub fn preview(
     hard_links: bool,
 ) -> Result<Outlook, StoreError> {
     let Some(mix) = store.mix(file.track)? else { return Ok(Outlook::Kept(Kept::NotHeard)) };
+    let written = file.written_genres.as_deref();
+    let shares = if rules.write_shares { plan::shares(&mix) } else { Vec::new() };
+    look(store, file, rules, hard_links, &|current, capacity| {
+        let to = match plan::decide(current, written, Some(&mix), capacity, taxonomy, rules) {
+            Verdict::Keep(kept) => return Plan::Stop(Outlook::Kept(kept)),
+            Verdict::Equal if shares.is_empty() => return Plan::Stop(Outlook::Equal),
+            Verdict::Equal => current.to_vec(),
+            Verdict::Write(genres) => genres,
+        };
+        let theirs: Vec<&String> = current.iter().filter(|g| !written.unwrap_or_default().contains(g)).collect();
+        let ours = match rules.policy {
+            crate::config::Policy::Merge => to.iter().filter(|g| !theirs.contains(g)).cloned().collect(),
+            _ if to == current => written.unwrap_or_default().to_vec(),
+            _ => to.clone(),
+        };
+        let shares = rules.write_shares.then(|| shares.clone());
+        Plan::Write { to, ours, shares }
+    })
+}
+
+/// What would happen to `file` if it were to say `to`, whatever was heard; `ours` of that counts as ours afterwards.
+///
+/// # Errors
+/// As [`preview`].
+pub fn preview_as(
+    store: &Store,
+    file: &FileRow,
+    rules: &Rules,
+    to: &[String],
+    ours: &[String],
+    hard_links: bool,
+) -> Result<Outlook, StoreError> {
+    look(store, file, rules, hard_links, &|_, capacity| {
+        let to = to.iter().take(capacity).cloned().collect();
+        Plan::Write { to, ours: ours.to_vec(), shares: None }
+    })
+}
+
+/// What is to become of a file that says something now.
+enum Plan {
+    Stop(Outlook),
+    /// `shares`: which fields of shares it gets, none if those are left as they are.
+    Write {
+        to: Vec<String>,
+        ours: Vec<String>,
+        shares: Option<Vec<(String, String)>>,
+    },
+}
+
+/// Look at a file, ask `plan` (of what it says, and of how many genres it has room for), and try that on a view of it.
+fn look(
+    store: &Store,
+    file: &FileRow,
+    rules: &Rules,
+    hard_links: bool,
+    plan: &dyn Fn(&[String], usize) -> Plan,
+) -> Result<Outlook, StoreError> {
     let Some(audio) = store.audio(file.track)? else { return Ok(Outlook::Kept(Kept::NotHeard)) };
     let look = || -> Result<Outlook, Refusal> {
         let open = File::open(&file.path)?;
@@ -80,26 +137,15 @@ pub fn preview(
         }
         edit::supported(format)?;
         let current = current(&file.path, format, &rules.joiner)?;
-        let source = Source::new(&open)?;
-        let capacity = edit::capacity(&source, format)?;
-        let written = file.written_genres.as_deref();
-        let shares = if rules.write_shares { plan::shares(&mix) } else { Vec::new() };
-        let to = match plan::decide(&current, written, Some(&mix), capacity, taxonomy, rules) {
-            Verdict::Keep(kept) => return Ok(Outlook::Kept(kept)),
-            Verdict::Equal if shares.is_empty() => return Ok(Outlook::Equal),
-            Verdict::Equal => current.clone(),
-            Verdict::Write(genres) => genres,
-        };
-        let theirs: Vec<&String> = current.iter().filter(|g| !written.unwrap_or_default().contains(g)).collect();
-        let ours = match rules.policy {
-            crate::config::Policy::Merge => to.iter().filter(|g| !theirs.contains(g)).cloned().collect(),
-            _ if to == current => written.unwrap_or_default().to_vec(),
-            _ => to.clone(),
+        let capacity = edit::capacity(&Source::new(&open)?, format)?;
+        let (to, ours, shares) = match plan(&current, capacity) {
+            Plan::Stop(outlook) => return Ok(outlook),
+            Plan::Write { to, ours, shares } => (to, ours, shares),
         };
         let wanted = Wanted {
             genres: to.clone(),
-            own_shares: rules.write_shares,
-            shares: shares.clone(),
+            own_shares: shares.is_some(),
+            shares: shares.clone().unwrap_or_default(),
             joiner: rules.joiner.clone(),
         };
         write::look(&file.path, &open, format, hard_links)?;
@@ -108,7 +154,7 @@ pub fn preview(
             return Ok(Outlook::Equal);
         }
         let bytes = metadata.len().saturating_add_signed(splices.delta());
-        let file = file.clone();
+        let (file, shares) = (file.clone(), shares.unwrap_or_default());
         let item = Item { file, format, from: current, to, shares, notes, bytes, ours, wanted, audio, stamp };
         Ok(Outlook::Change(Box::new(item)))
     };

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 
-use super::{Desk, Outcome, library_path, status::when, tag::ask};
+use super::{Desk, Outcome, library_path, status::when, write::ask};
 use crate::{
     cli::CorrectArgs,
     corrections::{exchange, like},

@@ -100,7 +100,7 @@ pub(super) fn write(
     Ok(Some(Wrote { run, report, interrupted }))
 }
 
-fn ask(question: &str) -> anyhow::Result<bool> {
+pub(super) fn ask(question: &str) -> anyhow::Result<bool> {
     eprint!("{question}");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;

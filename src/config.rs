@@ -4,6 +4,8 @@
 //! test holds them together. A user's file names only what differs. A name that does not exist is an error
 //! that says where. Parsed settings know no command line and no path of the machine.
 
+pub mod edit;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -249,15 +251,44 @@ pub struct Player {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ui {
-    /// `auto`, `dark` or `mono`.
+    /// `auto`, or the name of a theme ([`THEMES`]).
     pub theme: String,
     /// Whether the mouse is used.
     pub mouse: bool,
+    /// Other keys than those of the help: by action, or by place and action.
+    pub keys: BTreeMap<String, KeySetting>,
+}
+
+/// The themes, by name.
+pub const THEMES: [&str; 7] = ["auto", "dark", "light", "ocean", "ember", "contrast", "mono"];
+
+/// Keys of an action, or of the actions of a place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum KeySetting {
+    /// One key.
+    One(String),
+    /// Several, or none.
+    Many(Vec<String>),
+    /// By action.
+    In(BTreeMap<String, KeySetting>),
+}
+
+impl KeySetting {
+    /// The keys.
+    #[must_use]
+    pub const fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(key) => std::slice::from_ref(key),
+            Self::Many(keys) => keys.as_slice(),
+            Self::In(_) => &[],
+        }
+    }
 }
 
 impl Default for Ui {
     fn default() -> Self {
-        Self { theme: "auto".into(), mouse: true }
+        Self { theme: "auto".into(), mouse: true, keys: BTreeMap::new() }
     }
 }
 
@@ -345,8 +376,8 @@ impl Config {
         if !["auto", "cpu", "cuda"].contains(&self.ears.device.as_str()) {
             return Err(format!("ears.device = {:?}: it must be \"auto\", \"cpu\" or \"cuda\"", self.ears.device));
         }
-        if !["auto", "dark", "mono"].contains(&self.ui.theme.as_str()) {
-            return Err(format!("ui.theme = {:?}: it must be \"auto\", \"dark\" or \"mono\"", self.ui.theme));
+        if !THEMES.contains(&self.ui.theme.as_str()) {
+            return Err(format!("ui.theme = {:?}: it must be one of {}", self.ui.theme, THEMES.join(", ")));
         }
         let s = &self.search;
         for (key, percent) in [

@@ -57,7 +57,7 @@ fn a_frame_follows_a_key_within_50_ms() {
     }
     let genres = Genres::of(&taxonomy);
     let rows: Vec<Arc<Row>> = (0..TRACKS).map(row).collect();
-    let (mut app, _) = App::new(Theme { depth: Depth::True }, SettingsText::default());
+    let (mut app, _) = App::new(Theme::new(Depth::True), SettingsText::default());
     let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
     app.update(Event::Done(Done::Genres(Arc::new(genres.clone()))));
     let counts = Counts { files: TRACKS as usize, heard: 0, corrected: 0, failed: 0, loading: false };

@@ -4,23 +4,31 @@
 use std::sync::Arc;
 
 use deepcuts::{
+    config::KeySetting,
     genre::{Genre, Taxonomy},
-    store::{Correction, FileRow, Span},
+    search::why::Clause,
+    store::{Correction, FileRow, ModelRow, Span},
     track::{FileStamp, FileTags, Mix, Source},
     tui::{
         app::{App, SettingsText},
         data::{Answer, Counts, Detail, DetailFile, FailureRow, Job, JobState, Row, Spec, Timeline},
-        event::{Done, Effect, Event, Slot},
-        keys,
+        event::{Ask, Done, Effect, Event, Slot},
+        keys::{self, Keys},
         screens::{
+            editor::Found,
             history::{Run, Written},
+            map::{Point, Points},
+            models::{Report, RunCurve},
+            retrain::{self, News, Verdict},
+            review::{Item, Lessons, Queue},
             tags::{Change, Preview},
         },
         theme::{Depth, Genres, Theme},
         view,
     },
 };
-use ratatui::{Terminal, backend::TestBackend};
+use deepcuts_protocol::{GenreGain, Paired};
+use ratatui::{Terminal, backend::TestBackend, style::Color};
 
 fn genre(name: &str) -> Genre {
     Genre::new(name).unwrap()
@@ -118,12 +126,16 @@ struct Ui {
 
 impl Ui {
     fn new(depth: Depth, width: u16, height: u16) -> Self {
+        Self::themed(Theme::new(depth), width, height)
+    }
+
+    fn themed(theme: Theme, width: u16, height: u16) -> Self {
         let lines = ["[library]", "roots = []", "*exclude = [\"Audiobooks/\"]", "", "[tags]", "policy = \"fill\""];
         let settings = SettingsText {
             path: "/home/listener/.config/deepcuts/config.toml".into(),
             lines: lines.map(str::to_owned).to_vec(),
         };
-        let (app, effects) = App::new(Theme { depth }, settings);
+        let (app, effects) = App::new(theme, settings);
         let terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         let mut ui = Self { app, terminal, effects };
         ui.done(Done::Genres(Arc::new(genres())));
@@ -180,7 +192,6 @@ fn library_without_colours() {
 
 #[test]
 fn sixteen_colours_are_enough() {
-    use ratatui::style::Color;
     let mut ui = Ui::new(Depth::Sixteen, 80, 24);
     ui.screen();
     let rich = |c: Color| matches!(c, Color::Rgb(..) | Color::Indexed(_));
@@ -218,6 +229,19 @@ fn search() {
         let spec = Spec { query: "mostly jazz".into(), ..Spec::default() };
         let found = rows()[..2].to_vec();
         ui.done(Done::View(Slot::Search, Box::new(view::make(spec, found, Some(answer), &genres()))));
+        let clause = |depth, asked: &str, holds, has: &str| Clause {
+            depth,
+            asked: asked.into(),
+            holds: Some(holds),
+            has: has.into(),
+        };
+        let clauses = vec![
+            clause(0, "jazz >= 50% and largest", true, "55%, next blues 40%"),
+            clause(0, "any of", true, ""),
+            clause(1, "\"davis\" in title, artist, album or path", true, "in its artist, path"),
+            clause(1, "year 1970..1980", false, "1959"),
+        ];
+        ui.done(Done::Why(2, "mostly jazz".into(), clauses));
     });
 }
 
@@ -342,11 +366,328 @@ fn history() {
     });
 }
 
+fn model(name: &str, current: bool) -> ModelRow {
+    let card = serde_json::json!({
+        "name": name, "arch": "cuts", "weights_blake3": format!("{name}3b22c5fcb616ab726c494f7e263f3827ff"),
+        "front_end": "cuts", "feature_version": 1, "genres": ["blues", "jazz", "rock"], "chunk_frames": 64,
+        "chunk_ms": 4958, "embedding_dim": 128, "temperature": 1.0, "unsure_below": 0.41,
+        "data": "clips of three genres", "licence": "MIT OR Apache-2.0", "protocol": "artist folds",
+        "created": "2026-09-21T00:00:00Z", "parameters": 211_886, "calibration_error": 0.035,
+        "folds": [{"fold": 0, "seed": 0, "clips": 158, "clip_accuracy": 0.54, "chunk_accuracy": 0.53},
+                  {"fold": 1, "seed": 0, "clips": 164, "clip_accuracy": 0.65, "chunk_accuracy": 0.61}],
+    });
+    ModelRow {
+        path: format!("/models/{name}.safetensors").into(),
+        card: serde_json::from_value(card).unwrap(),
+        added_ms: 1_790_000_000_000,
+        current,
+    }
+}
+
+fn models(ui: &mut Ui) {
+    let (mine, shipped) = (model("mine-1", true), model("cuts", false));
+    let curve = |fold| RunCurve {
+        fold,
+        seed: 0,
+        points: (0..12)
+            .map(|i| {
+                let x = f64::from(i) / 11.0;
+                (x * 1100.0, 0.2 + 0.7 * x.sqrt(), 0.2 + (0.4 - 0.05 * f64::from(fold)) * x.sqrt())
+            })
+            .collect(),
+    };
+    let report = Report {
+        model: mine.card.id().to_owned(),
+        genres: ["blues", "jazz", "rock", "zydeco"].map(genre).to_vec(),
+        confusion: vec![vec![21, 3, 13, 0], vec![4, 70, 0, 1], vec![11, 4, 30, 0], vec![0, 0, 1, 9]],
+        right: Some((130, 167)),
+        interval: Some((0.71, 0.84)),
+        runs: vec![curve(0), curve(1)],
+    };
+    ui.done(Done::Models(vec![mine, shipped]));
+    ui.keys("6");
+    ui.done(Done::Report(Box::new(report)));
+}
+
+#[test]
+fn a_models_card() {
+    both("models_card", models);
+}
+
+#[test]
+fn a_models_curves() {
+    both("models_curves", |ui| {
+        models(ui);
+        ui.keys("v b");
+    });
+}
+
+#[test]
+fn a_models_confusion() {
+    both("models_confusion", |ui| {
+        models(ui);
+        ui.keys("v v");
+    });
+}
+
+fn queue() -> Queue {
+    let item = |row: &Arc<Row>, alike| Item {
+        row: Arc::clone(row),
+        reason: format!("unsure of 62 % of it; {alike} tracks sound like it; unlike anything corrected"),
+        short: "unsure of 62 %".into(),
+        alike,
+    };
+    let rows = rows();
+    Queue {
+        items: vec![item(&rows[2], 14), item(&rows[4], 3), item(&rows[0], 0)],
+        lessons: Lessons { tracks: 12, artists: 3, need_tracks: 20, need_artists: 5 },
+    }
+}
+
+#[test]
+fn review() {
+    both("review", |ui| {
+        ui.keys("r");
+        ui.done(Done::Review(Box::new(queue())));
+        ui.keys("j j");
+        ui.done(Done::Detail(Box::new(detail(&rows()[0]))));
+    });
+}
+
+#[test]
+fn a_track_leaves_the_review_once_it_is_spoken_of() {
+    let mut ui = Ui::new(Depth::True, 80, 24);
+    ui.keys("4");
+    ui.done(Done::Review(Box::new(queue())));
+    ui.effects.clear();
+    // As heard; left for later; corrected with three keys.
+    ui.keys("a s e 6 Enter");
+    let said: Vec<_> = ui
+        .effects
+        .iter()
+        .filter_map(|e| match e {
+            Effect::Ask(Ask::Correct(new)) => Some(new),
+            _ => None,
+        })
+        .flatten()
+        .map(|c| (c.track, c.genres.clone()))
+        .collect();
+    assert_eq!(
+        said,
+        [(3, vec![("Classical".to_owned(), 62), ("Pop".to_owned(), 21)]), (1, vec![("Jazz".to_owned(), 100)])]
+    );
+    assert!(ui.screen().contains("there is nothing to ask"));
+    // Taken back, the queue is made again.
+    ui.done(Done::Uncorrected { tracks: 1 });
+    assert!(matches!(ui.effects.last(), Some(Effect::Ask(Ask::Review))));
+}
+
+#[test]
+fn an_editor_with_look_alikes() {
+    both("editor_alike", |ui| {
+        ui.keys("j j e 6 1 Tab Tab");
+        let rows = (0..9).map(|i| {
+            (95 - i as u32, row(20 + i, "Bill Evans", "Explorations", "Nardis", &[("jazz", 90)], Source::Model))
+        });
+        let found = Found { rows: rows.collect(), said: 2, heard_otherwise: 1, contradicted: 0 };
+        ui.done(Done::LookAlikes("jazz".into(), Box::new(found)));
+    });
+}
+
+#[test]
+fn the_offer_to_write() {
+    both("offer", |ui| {
+        let change = |file, name: &str| Change {
+            file,
+            path: format!("/music/{name}").into(),
+            from: Vec::new(),
+            to: vec!["Jazz".into(), "Blues".into()],
+            notes: Vec::new(),
+            bytes: 1000,
+        };
+        ui.done(Done::Offer(Box::new(Preview {
+            changes: vec![change(1, "Miles Davis/Kind of Blue/So What.flac"), change(2, "\u{1b}[31mTrue Blue.mp3")],
+            refused: Vec::new(),
+            equal: 3,
+            kept: vec![("has a genre of its own".into(), 9)],
+            policy: "fill".into(),
+        })));
+    });
+}
+
+fn points() -> Points {
+    let rows = rows();
+    let at = |i: usize| {
+        let angle = i as f32 * 2.399;
+        (angle.cos() * (i as f32 / 60.0).sqrt(), angle.sin() * (i as f32 / 60.0).sqrt())
+    };
+    let points = (0..60).map(|i| Point { row: Arc::clone(&rows[(i * 6 + i / 9) % 7]), x: at(i).0, y: at(i).1 });
+    Points { points: points.collect(), shown: 0.41 }
+}
+
+#[test]
+fn map() {
+    both("map", |ui| {
+        ui.keys("7");
+        ui.screen();
+        ui.done(Done::Map(Box::new(points())));
+        ui.keys("l l j + +");
+    });
+}
+
+#[test]
+fn the_map_without_colours_is_letters() {
+    let mut ui = Ui::new(Depth::Mono, 80, 24);
+    ui.keys("7");
+    ui.screen();
+    ui.done(Done::Map(Box::new(points())));
+    insta::assert_snapshot!("map_mono", ui.screen());
+}
+
+fn verdict(passes: bool) -> Verdict {
+    let paired = |tracks, before, after, low, high| Paired {
+        tracks,
+        groups: 11,
+        before,
+        after,
+        gain: after - before,
+        gain_low: low,
+        gain_high: high,
+    };
+    let gain = |name: &str, tracks, before, after, clips| GenreGain {
+        genre: name.into(),
+        tracks,
+        before,
+        after,
+        after_low: after - 0.2,
+        after_high: (after + 0.15).min(1.0),
+        base_clips: clips,
+        base_before: 0.61,
+        base_after: 0.60,
+    };
+    let mix = |won: &[(&str, u32)]| Mix::new(won.iter().map(|(g, n)| (genre(g), *n)), 100, Source::Model);
+    let change = |name: &str| retrain::Change {
+        name: name.into(),
+        mix: mix(&[("jazz", 71), ("blues", 19)]),
+        before: Some(genre("jazz")),
+        after: Some(genre("blues")),
+        moved: 0.61,
+    };
+    Verdict {
+        mine: paired(42, 0.612, 0.784, 0.061, 0.28),
+        base: Some(paired(158, 0.538, 0.531, -0.021, 0.006)),
+        genres: vec![
+            gain("jazz", 12, 0.5, 0.83, 16),
+            gain("blues", 20, 0.7, 0.75, 14),
+            gain("zydeco", 10, 0.0, 0.7, 0),
+        ],
+        passes,
+        reasons: vec!["your tracks gain, and the base loses no more than 2 points".into()],
+        changed: 212,
+        of: 9830,
+        biggest: vec![change("So What · Miles Davis"), change("Summer 🌻 · 久石譲")],
+        doubts: vec![retrain::Doubt {
+            name: "Stay Clean · Motörhead".into(),
+            said: "jazz".into(),
+            heard: "metal".into(),
+        }],
+        new_genres: vec!["Zydeco".into()],
+        document: "/home/listener/.local/share/deepcuts/models/reports/cuts-1.md".into(),
+    }
+}
+
+#[test]
+fn retraining_goes_on() {
+    both("retrain_running", |ui| {
+        ui.keys("T");
+        ui.done(Done::Retrain(Box::new(News::Step("learning, fold 3 of 10".into(), 28, 100, Some(65)))));
+        for run in 0..3 {
+            for i in 0..10 {
+                let x = f64::from(i);
+                ui.done(Done::Retrain(Box::new(News::Point(run, (x * 20.0, 0.4 + 0.05 * x, 0.4 + 0.03 * x)))));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_retrainings_report() {
+    both("retrain_report", |ui| {
+        ui.keys("T");
+        ui.done(Done::Retrain(Box::new(News::Judged(Box::new(verdict(true))))));
+    });
+}
+
+#[test]
+fn a_retraining_that_the_gate_refuses_asks_twice() {
+    let mut ui = Ui::new(Depth::True, 80, 24);
+    ui.keys("T");
+    ui.done(Done::Retrain(Box::new(News::Judged(Box::new(verdict(false))))));
+    ui.effects.clear();
+    ui.keys("w");
+    assert!(!ui.effects.iter().any(|e| matches!(e, Effect::Ask(Ask::AcceptRetrained))));
+    insta::assert_snapshot!("retrain_refused", ui.screen());
+    ui.keys("w");
+    assert!(ui.effects.iter().any(|e| matches!(e, Effect::Ask(Ask::AcceptRetrained))));
+}
+
+#[test]
+fn too_little_to_learn_from_says_how_much_more() {
+    let mut ui = Ui::new(Depth::True, 80, 24);
+    ui.keys("T");
+    let why = "8 more tracks, of 2 more artists: retraining needs 20 tracks of 5 artists";
+    ui.done(Done::Retrain(Box::new(News::Refused(why.into()))));
+    assert!(ui.screen().contains("8 more tracks"));
+    // Closed, and opened again: it looks again.
+    ui.effects.clear();
+    ui.keys("Esc T");
+    assert!(ui.effects.iter().any(|e| matches!(e, Effect::Ask(Ask::Retrain))));
+}
+
+#[test]
+fn every_theme_draws_every_screen_and_mono_has_no_colour() {
+    for name in deepcuts::config::THEMES {
+        for depth in [Depth::Sixteen, Depth::Indexed, Depth::True] {
+            let mut ui = Ui::themed(Theme::named(name, depth), 100, 30);
+            models(&mut ui);
+            ui.done(Done::Review(Box::new(queue())));
+            ui.done(Done::Map(Box::new(points())));
+            for keys in ["1", "4", "6", "v", "v", "7", "1 e", "Esc T", "Esc ?"] {
+                ui.keys(keys);
+                ui.screen();
+                let rich = |c: Color| match depth {
+                    Depth::Sixteen => matches!(c, Color::Rgb(..) | Color::Indexed(_)),
+                    Depth::Indexed => matches!(c, Color::Rgb(..)),
+                    _ => false,
+                };
+                let buffer = ui.terminal.backend().buffer();
+                let bad = buffer.content().iter().find(|c| rich(c.fg) || rich(c.bg));
+                assert_eq!(bad, None, "{name} at {depth:?} after {keys}");
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_of_the_settings_are_obeyed_and_shown() {
+    let keys: std::collections::BTreeMap<String, KeySetting> =
+        toml::from_str("correct = \"c\"\ntags = { apply = \"C-w\" }").unwrap();
+    let mut ui = Ui::new(Depth::True, 100, 30);
+    ui.app = ui.app.with_keys(Keys::changed(&keys).unwrap());
+    assert!(ui.screen().contains("c correct"));
+    ui.keys("e");
+    assert!(!ui.screen().contains("Correct ─"), "{}", ui.screen());
+    ui.keys("c");
+    assert!(ui.screen().contains(" Correct ─"), "{}", ui.screen());
+}
+
 #[test]
 fn hostile_text_never_reaches_the_screen() {
     for depth in [Depth::Mono, Depth::True] {
         let mut ui = Ui::new(depth, 140, 40);
-        for keys in ["", "l", "2", "5", "1 e", "Esc /"] {
+        ui.done(Done::Review(Box::new(queue())));
+        ui.done(Done::Map(Box::new(points())));
+        for keys in ["", "l", "2", "5", "1 e", "Esc /", "Esc 4", "7"] {
             ui.keys(keys);
             ui.done(Done::Detail(Box::new(detail(&rows()[4]))));
             ui.screen();
@@ -362,7 +703,15 @@ fn every_size_can_be_drawn() {
     for (width, height) in [(1, 1), (20, 6), (33, 9), (59, 12), (80, 24), (101, 30), (300, 90)] {
         let mut ui = Ui::new(Depth::Indexed, width, height);
         ui.done(Done::Detail(Box::new(detail(&rows()[5]))));
-        for keys in ["", "l", "l l v l", "Esc 3 /", "Esc 5", "6", "1 e", "Esc W", "Esc H", "Esc ?", "Esc ,", "Esc :"] {
+        models(&mut ui);
+        ui.done(Done::Review(Box::new(queue())));
+        ui.done(Done::Map(Box::new(points())));
+        ui.done(Done::Retrain(Box::new(News::Judged(Box::new(verdict(true))))));
+        for keys in ["v", "v", "1", "l", "l l v l", "Esc 3 /", "Esc 5", "6", "1 e", "6 1 Tab Tab", "Esc W", "Esc H"] {
+            ui.keys(keys);
+            ui.screen();
+        }
+        for keys in ["Esc ?", "Esc ,", "Esc :", "Esc 4 j", "7 l - + +", "j j k n n", "T j", "Esc"] {
             ui.keys(keys);
             ui.screen();
         }

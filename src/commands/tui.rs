@@ -1,6 +1,9 @@
 //! `tui`, or no command at all: open the terminal UI.
 
-use std::{io::IsTerminal, sync::Arc};
+use std::{
+    io::IsTerminal,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use anyhow::Context as _;
 use crossbeam_channel::bounded;
@@ -13,6 +16,7 @@ use crate::{
         self,
         app::{App, SettingsText},
         event::Effect,
+        keys::Keys,
         term,
         theme::{Depth, Theme},
         work::{Context, Workers},
@@ -27,13 +31,17 @@ pub(super) fn run(desk: &Desk) -> anyhow::Result<Outcome> {
     // Made or brought up to date here, so that what goes wrong is said on a normal screen.
     drop(desk.store()?);
     let depth = Depth::detect(&desk.config.ui.theme, |key| std::env::var(key).ok());
-    let (mut app, first) = App::new(Theme { depth }, settings(desk)?);
+    let keys =
+        Keys::changed(&desk.config.ui.keys).with_context(|| format!("settings {}", clean_path(&desk.paths.config)))?;
+    let (app, first) = App::new(Theme::named(&desk.config.ui.theme, depth), settings(desk)?);
+    let mut app = app.with_keys(keys);
     let (send, events) = bounded(tui::EVENTS);
     let for_ears = desk.clone();
     let context = Context {
         config: desk.config.clone(),
         paths: desk.paths.clone(),
         ears: Arc::new(move || super::scan::ears_setup(&for_ears)),
+        auto_write: Arc::new(AtomicBool::new(desk.config.tags.auto_write)),
     };
     let workers = Workers::start(&context, send.clone()).context("the workers of the UI could not be started")?;
     let ended = {

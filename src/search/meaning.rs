@@ -115,7 +115,7 @@ fn words(field: Option<TextField>, shown: &str, no: bool) -> String {
 }
 
 /// `>= 50%`, `< 5%`, `15-50%` (the upper end left out), `20..40%` (both ends in), `= 50%`.
-fn shares(bounds: &Bounds) -> String {
+pub(super) fn shares(bounds: &Bounds) -> String {
     match (bounds.low, bounds.high) {
         (None, None) => ">= 0%".to_owned(),
         (Some((low, true)), None) => format!(">= {low}%"),
@@ -137,7 +137,7 @@ fn part(window: &Window) -> String {
 }
 
 /// A genre in running text: its name in lower case.
-fn spoken(genre: &Genre, taxonomy: &Taxonomy) -> String {
+pub(super) fn spoken(genre: &Genre, taxonomy: &Taxonomy) -> String {
     clean(&taxonomy.name(genre).to_lowercase()).into_owned()
 }
 

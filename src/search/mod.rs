@@ -18,11 +18,13 @@ pub mod explain;
 pub mod fold;
 pub mod formats;
 pub mod index;
+pub mod map;
 pub mod meaning;
 pub mod query;
 pub mod rank;
 pub mod share;
 pub mod similar;
+pub mod why;
 pub mod window;
 
 pub use advice::Advice;

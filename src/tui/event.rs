@@ -6,10 +6,13 @@ use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 
 use super::{
     data::{Counts, Detail, FailureRow, Job, Row, Spec, View},
-    screens::{history::Run, tags::Preview},
+    screens::{editor::Found, history::Run, map::Points, models::Report, retrain::News, review::Queue, tags::Preview},
     theme::Genres,
 };
-use crate::store::{ModelRow, NewCorrection};
+use crate::{
+    search::why::Clause,
+    store::{ModelRow, NewCorrection},
+};
 
 /// What comes in.
 #[derive(Debug)]
@@ -67,6 +70,34 @@ pub enum Ask {
     Detail(i64),
     /// Tracks that sound like a track. The latest wins.
     Similar(i64),
+    /// Why a file is a hit of a search. The latest wins.
+    Why(i64, String),
+    /// Whether writing as tracks are heard should be offered, with a preview.
+    Offer,
+    /// The offer was seen: it is not made again.
+    Offered,
+    /// Write genres as tracks are heard, from now on.
+    AutoWrite,
+    /// What is worth the user's word. The latest wins.
+    Review,
+    /// Tracks that a correction of these to mostly this genre (a slug) may be meant for, too. The latest wins.
+    LookAlikes(Vec<i64>, String),
+    /// The library as points.
+    Map,
+    /// What is known of how a model (by id) was trained and judged. The latest wins.
+    Report(String),
+    /// Use a model, by id.
+    UseModel(String),
+    /// Back to the model that was in force before.
+    Rollback,
+    /// Learn from the corrections.
+    Retrain,
+    /// Stop learning.
+    StopRetrain,
+    /// Use what was learned.
+    AcceptRetrained,
+    /// Throw it away.
+    RejectRetrained,
     /// Files that could not be heard.
     Failures,
     /// The models known.
@@ -117,6 +148,20 @@ pub enum Done {
     Detail(Box<Detail>),
     /// Tracks that sound like a track: likeness in percent, row.
     Similar(i64, Vec<(u32, Arc<Row>)>),
+    /// Why a file is a hit of a search.
+    Why(i64, String, Vec<Clause>),
+    /// Writing as tracks are heard is to be offered: what would be written.
+    Offer(Box<Preview>),
+    /// What is worth the user's word.
+    Review(Box<Queue>),
+    /// Tracks that a correction to mostly this genre may be meant for, too.
+    LookAlikes(String, Box<Found>),
+    /// The library as points.
+    Map(Box<Points>),
+    /// How a model was trained and judged.
+    Report(Box<Report>),
+    /// How retraining stands.
+    Retrain(Box<News>),
     /// How much there is.
     Counts(Counts),
     /// The genres of the library.

@@ -1,7 +1,11 @@
 //! The keys: one table that decides what a key does and that the help is made of.
 //!
 //! A key means an [`Action`] in a [`Scope`]; a screen names its scopes, the nearest first. Nothing here knows
-//! what an action does.
+//! what an action does. [`Keys`] is the table with what the settings change.
+
+mod bound;
+
+pub use bound::{Bound, Keys, KeysError};
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -60,6 +64,33 @@ pub enum Action {
     SaveSearch,
     DeleteSearch,
     Similar,
+    Heard,
+    Skip,
+    Retrain,
+    Reject,
+    UseModel,
+    Rollback,
+    Report,
+    Closer,
+    Farther,
+}
+
+impl Action {
+    /// As the settings name it: `next-pane`.
+    #[must_use]
+    pub fn name(self) -> String {
+        let mut name = String::new();
+        for c in format!("{self:?}").chars() {
+            match c {
+                'A'..='Z' if name.is_empty() => name.push(c.to_ascii_lowercase()),
+                'A'..='Z' => name.extend(['-', c.to_ascii_lowercase()]),
+                '(' => name.push('-'),
+                ')' => {}
+                c => name.push(c),
+            }
+        }
+        name
+    }
 }
 
 /// Where a key means something.
@@ -81,6 +112,12 @@ pub enum Scope {
     Jobs,
     /// In the models pane.
     Models,
+    /// In the review queue.
+    Review,
+    /// On the map.
+    Map,
+    /// While a model is retrained, and before its report.
+    Retrain,
     /// In the tag preview.
     Tags,
     /// In the history of writes.
@@ -88,6 +125,23 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// All of them, as the help lists them.
+    pub const ALL: [Self; 13] = [
+        Self::Everywhere,
+        Self::Lists,
+        Self::Tracks,
+        Self::Library,
+        Self::Track,
+        Self::Search,
+        Self::Review,
+        Self::Jobs,
+        Self::Models,
+        Self::Map,
+        Self::Retrain,
+        Self::Tags,
+        Self::History,
+    ];
+
     /// As the help says it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -100,9 +154,18 @@ impl Scope {
             Self::Search => "Search",
             Self::Jobs => "Jobs",
             Self::Models => "Models",
+            Self::Review => "Review",
+            Self::Map => "Map",
+            Self::Retrain => "Retraining",
             Self::Tags => "Tag preview",
             Self::History => "History",
         }
+    }
+
+    /// As the settings name it.
+    #[must_use]
+    pub fn key(self) -> String {
+        format!("{self:?}").to_lowercase()
     }
 }
 
@@ -145,11 +208,13 @@ pub const TABLE: &[Binding] = &[
     b(S::Everywhere, &["1"], A::Pane(1), "library", ""),
     b(S::Everywhere, &["2"], A::Pane(2), "track", ""),
     b(S::Everywhere, &["3"], A::Pane(3), "search", ""),
+    b(S::Everywhere, &["4", "r"], A::Pane(4), "review: what is worth your word", ""),
     b(S::Everywhere, &["5"], A::Pane(5), "jobs", ""),
     b(S::Everywhere, &["6"], A::Pane(6), "models", ""),
+    b(S::Everywhere, &["7"], A::Pane(7), "map", ""),
     b(S::Everywhere, &["Esc"], A::Back, "back; forget the marks", ""),
     b(S::Everywhere, &["u"], A::Undo, "take back the last correction", ""),
-    b(S::Everywhere, &["r"], A::Review, "what the model is least sure of", ""),
+    b(S::Everywhere, &["T"], A::Retrain, "retrain on your corrections, see what would change", ""),
     b(S::Everywhere, &["W"], A::TagPreview, "preview what would be written into the files", ""),
     b(S::Everywhere, &["H"], A::History, "history of tag writes", ""),
     b(S::Everywhere, &[","], A::Settings, "the settings in force", ""),
@@ -190,10 +255,30 @@ pub const TABLE: &[Binding] = &[
     b(S::Track, &["m"], A::Similar, "tracks that sound like this one", ""),
     b(S::Search, &["+"], A::SaveSearch, "keep this search", "keep"),
     b(S::Search, &["-"], A::DeleteSearch, "forget the kept search under the cursor", ""),
+    b(S::Review, &["a"], A::Heard, "it is as it was heard", "as heard"),
+    b(S::Review, &["e"], A::Correct, "correct it", "correct"),
+    b(S::Review, &["s"], A::Skip, "leave it for another time", "skip"),
+    b(S::Review, &["."], A::Repeat, "the last correction again, here", ""),
+    b(S::Review, &["o"], A::Play, "open in the player", "play"),
+    b(S::Review, &["y"], A::CopyPath, "copy the path", ""),
     b(S::Jobs, &["s"], A::Scan, "scan the library now", "scan"),
     b(S::Jobs, &["R"], A::RetryFailed, "try again what failed", "retry"),
     b(S::Jobs, &["p"], A::Pause, "pause, or go on", "pause"),
     b(S::Jobs, &["X"], A::Stop, "stop the job", "stop"),
+    b(S::Models, &["Enter"], A::UseModel, "use this model", "use"),
+    b(S::Models, &["b"], A::Rollback, "back to the model before", "back"),
+    b(S::Models, &["v"], A::Report, "card, curves or confusion", "view"),
+    b(S::Map, &["h", "Left"], A::Left, "left", ""),
+    b(S::Map, &["l", "Right"], A::Right, "right", ""),
+    b(S::Map, &["+", "="], A::Closer, "closer", "closer"),
+    b(S::Map, &["-"], A::Farther, "farther away", "farther"),
+    b(S::Map, &["n"], A::NextTrack, "the next nearest track", "next"),
+    b(S::Map, &["e"], A::Correct, "correct the track under the cross", "correct"),
+    b(S::Map, &["o"], A::Play, "open in the player", "play"),
+    b(S::Map, &["Space"], A::Mark, "mark the track under the cross", ""),
+    b(S::Retrain, &["w"], A::Accept, "use the new model", ""),
+    b(S::Retrain, &["x"], A::Reject, "throw the new model away", ""),
+    b(S::Retrain, &["X"], A::Stop, "stop learning", ""),
     b(S::Tags, &["Space"], A::Accept, "take or leave this file", "take"),
     b(S::Tags, &["a"], A::AcceptAll, "take all, or none", "all"),
     b(S::Tags, &["w"], A::Apply, "write what is taken", "write"),
@@ -209,24 +294,6 @@ pub enum Found {
     Beginning,
     /// Nothing.
     Nothing,
-}
-
-/// What `typed` means in `scopes`, the nearest first.
-#[must_use]
-pub fn find(typed: &[String], scopes: &[Scope]) -> Found {
-    let typed = typed.join(" ");
-    let mut beginning = false;
-    for scope in scopes {
-        for binding in TABLE.iter().filter(|b| b.scope == *scope) {
-            for key in binding.keys {
-                if *key == typed {
-                    return Found::Action(binding.action);
-                }
-                beginning |= key.strip_prefix(&typed).is_some_and(|rest| rest.starts_with(' '));
-            }
-        }
-    }
-    if beginning { Found::Beginning } else { Found::Nothing }
 }
 
 /// The name of a key, as the table writes it.
@@ -265,9 +332,16 @@ pub fn spell(key: KeyEvent) -> String {
 pub fn parse(name: &str) -> Option<KeyEvent> {
     let mut modifiers = KeyModifiers::NONE;
     let mut rest = name;
-    while let Some(after) = rest.strip_prefix("C-").filter(|a| !a.is_empty()) {
-        modifiers |= KeyModifiers::CONTROL;
-        rest = after;
+    loop {
+        if let Some(after) = rest.strip_prefix("C-").filter(|a| !a.is_empty()) {
+            modifiers |= KeyModifiers::CONTROL;
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix("A-").filter(|a| !a.is_empty()) {
+            modifiers |= KeyModifiers::ALT;
+            rest = after;
+        } else {
+            break;
+        }
     }
     let code = match rest {
         "Space" => KeyCode::Char(' '),
@@ -285,7 +359,7 @@ pub fn parse(name: &str) -> Option<KeyEvent> {
         "End" => KeyCode::End,
         "PageUp" => KeyCode::PageUp,
         "PageDown" => KeyCode::PageDown,
-        "F1" => KeyCode::F(1),
+        other if other.len() > 1 && other.starts_with('F') => KeyCode::F(other[1..].parse().ok()?),
         other => {
             let mut chars = other.chars();
             let c = chars.next()?;
@@ -318,15 +392,8 @@ mod tests {
         for binding in TABLE {
             for keys in binding.keys {
                 let typed: Vec<String> = keys.split(' ').map(|k| spell(parse(k).unwrap())).collect();
-                assert_eq!(find(&typed, &[binding.scope]), Found::Action(binding.action), "{keys}");
+                assert_eq!(Keys::default().find(&typed, &[binding.scope]), Found::Action(binding.action), "{keys}");
             }
         }
-    }
-
-    #[test]
-    fn a_chord_begins_before_it_ends() {
-        assert_eq!(find(&["g".into()], &[Scope::Lists]), Found::Beginning);
-        assert_eq!(find(&["g".into(), "x".into()], &[Scope::Lists]), Found::Nothing);
-        assert_eq!(find(&["h".into()], &[Scope::Track, Scope::Lists]), Found::Action(Action::Left));
     }
 }

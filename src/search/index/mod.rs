@@ -216,6 +216,23 @@ impl Reader {
         self.wrap(self.reader.searcher().search(compiled.as_ref(), &Count))
     }
 
+    /// Whether the file answers `root`, whatever its state.
+    ///
+    /// # Errors
+    /// What Tantivy says.
+    pub fn holds(&self, file: i64, root: &Expr, rows: &BTreeMap<Genre, i64>) -> Result<bool, IndexError> {
+        use tantivy::{
+            Term,
+            query::{BooleanQuery, TermQuery},
+            schema::IndexRecordOption,
+        };
+        let compiled = compile::Compiler { fields: &self.fields, rows }.query(root, true);
+        let term = Term::from_field_u64(self.fields.id, file.cast_unsigned());
+        let this = Box::new(TermQuery::new(term, IndexRecordOption::Basic));
+        let both = BooleanQuery::intersection(vec![this, compiled]);
+        Ok(self.wrap(self.reader.searcher().search(&both, &Count))? > 0)
+    }
+
     /// (heard, known): files that are there and have been heard, and files that are there.
     ///
     /// # Errors

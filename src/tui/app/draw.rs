@@ -7,7 +7,7 @@ use ratatui::{
 };
 
 use super::{App, Overlay, Pane};
-use crate::tui::{data::thousands, event::Tone, keys::TABLE, screens::track, widgets::text};
+use crate::tui::{data::thousands, event::Tone, screens::track, widgets::text};
 
 impl App {
     /// Draw everything.
@@ -22,13 +22,15 @@ impl App {
         self.draw_tabs(frame, Rect { height: 1, ..area });
         let margin = u16::from(area.width >= 60);
         let body = Rect { x: area.x + margin, y: area.y + 2, width: area.width - 2 * margin, height: area.height - 3 };
-        let detail = track::matching(self.detail.as_deref(), self.tracks().selected());
+        let detail = track::matching(self.detail.as_deref(), self.selected());
         match self.pane {
             Pane::Library => self.library.draw(frame, body, &self.shared, self.detail.as_deref()),
             Pane::Track => self.track.draw(frame, body, &self.shared, detail),
             Pane::Search => self.search.draw(frame, body, &self.shared),
             Pane::Jobs => self.jobs.draw(frame, body, &self.shared),
+            Pane::Review => self.review.draw(frame, body, &self.shared, detail),
             Pane::Models => self.models.draw(frame, body, &self.shared),
+            Pane::Map => self.map.draw(frame, body, &self.shared),
         }
         let status = Rect { x: area.x + margin, y: area.bottom() - 1, width: area.width - 2 * margin, height: 1 };
         match &mut self.overlay {
@@ -40,6 +42,8 @@ impl App {
                     Some(Overlay::Editor(editor)) => editor.draw(frame, area, &self.shared),
                     Some(Overlay::Tags(tags)) => tags.draw(frame, body, &self.shared),
                     Some(Overlay::History(history)) => history.draw(frame, body, &self.shared),
+                    Some(Overlay::Offer(offer)) => offer.draw(frame, area, &self.shared),
+                    Some(Overlay::Retrain) => self.retrain.draw(frame, body, &self.shared),
                     _ => {}
                 }
                 self.draw_status(frame, status);
@@ -50,9 +54,16 @@ impl App {
     fn draw_tabs(&mut self, frame: &mut Frame<'_>, area: Rect) {
         let theme = self.shared.theme;
         self.tabs.clear();
-        let name = if area.width >= 70 { " deepcuts " } else { " " };
-        frame.buffer_mut().set_string(area.x, area.y, name, theme.accent());
-        let mut x = area.x + name.len() as u16 + 1;
+        let wide = area.width >= 104;
+        let busy = self.busy();
+        let name = match &busy {
+            Some((_, percent)) if !wide => format!(" ♪{percent:>3}%    "),
+            _ if area.width >= 70 => " deepcuts  ".to_owned(),
+            _ => " ".to_owned(),
+        };
+        let style = if busy.is_some() && !wide { theme.good() } else { theme.accent() };
+        frame.buffer_mut().set_string(area.x, area.y, &name, style);
+        let mut x = area.x + text::width(&name) as u16;
         for (number, pane) in Pane::ALL {
             let label = format!(" {number} {} ", pane.name());
             let width = label.len() as u16;
@@ -62,19 +73,22 @@ impl App {
             let style = if pane == self.pane { theme.tab() } else { theme.soft() };
             frame.buffer_mut().set_string(x, area.y, &label, style);
             self.tabs.push((Rect { x, y: area.y, width, height: 1 }, pane));
-            x += width + 1;
+            x += width + u16::from(wide);
         }
-        let note = match &self.jobs.job {
-            Some(job) if self.jobs.busy() => {
-                let share = (job.done * 100).checked_div(job.total).unwrap_or(0);
-                format!("listening {share}% ")
-            }
-            _ => String::new(),
-        };
+        let note = busy.map(|(what, percent)| format!("{what} {percent}% ")).unwrap_or_default();
         let width = text::width(&note) as u16;
-        if x + width < area.right() {
+        if wide && x + width < area.right() {
             frame.buffer_mut().set_string(area.right() - width, area.y, note, theme.good());
         }
+    }
+
+    /// What goes on in the background, and how far it is in percent.
+    fn busy(&self) -> Option<(&'static str, u64)> {
+        if let Some(percent) = self.retrain.percent() {
+            return Some(("learning", percent));
+        }
+        let job = self.jobs.job.as_ref().filter(|_| self.jobs.busy())?;
+        Some(("listening", (job.done * 100).checked_div(job.total).unwrap_or(0)))
     }
 
     fn draw_status(&self, frame: &mut Frame<'_>, area: Rect) {
@@ -94,11 +108,9 @@ impl App {
         let mut hints: Vec<Span<'_>> = Vec::new();
         let mut used = 0;
         let taken: usize = left.iter().map(|span| text::width(&span.content)).sum();
-        for binding in scopes.iter().flat_map(|s| TABLE.iter().filter(move |b| b.scope == *s)) {
-            if binding.hint.is_empty() {
-                continue;
-            }
-            let key = binding.keys[0].replace(' ', "");
+        for binding in scopes.iter().flat_map(|s| self.shared.keys.of(*s)) {
+            let Some(key) = binding.keys.first().filter(|_| !binding.hint.is_empty()) else { continue };
+            let key = key.replace(' ', "");
             let width = key.len() + binding.hint.len() + 3;
             if taken + used + width + 2 > usize::from(area.width) {
                 break;

@@ -12,6 +12,11 @@ use ratatui::{
     style::Style,
 };
 
+mod alike;
+
+use self::alike::Alike;
+pub use self::alike::Found;
+
 use super::Shared;
 use crate::{
     genre::Genre,
@@ -19,6 +24,7 @@ use crate::{
     track::{Mix, Source},
     tui::{
         data::{Row, clock},
+        event::{Ask, Effect},
         widgets::{bar, prompt::Prompt, text, window},
     },
 };
@@ -29,7 +35,8 @@ pub const KEYS: &[(&str, &str)] = &[
     ("letters", "type a genre, an old or a new one; Enter takes it"),
     ("Up  Down", "to another chosen genre"),
     ("Left  Right", "a smaller or a larger share"),
-    ("Tab", "this track, its album, or the marked tracks"),
+    ("Tab", "this track, its album, the marked tracks, or what sounds like it"),
+    ("[  ]", "fewer or more of what sounds like it"),
     ("Delete", "drop the chosen genre"),
     ("Enter", "keep the correction"),
     ("Esc", "leave everything as it is"),
@@ -51,7 +58,9 @@ pub struct Target {
 #[derive(Debug)]
 pub struct Editor {
     targets: Vec<Target>,
+    /// Which of them; one more stands for the first and what sounds like it.
     target: usize,
+    alike: Alike,
     span: Option<(u64, u64)>,
     /// Genres by name as people write it, and its share in percent; they sum to 100.
     chosen: Vec<(String, u32)>,
@@ -84,11 +93,46 @@ impl Editor {
     /// An editor for one of `targets`, the first at first; a `span` is of the first target alone.
     #[must_use]
     pub fn new(targets: Vec<Target>, span: Option<(u64, u64)>) -> Self {
-        Self { targets, target: 0, span, chosen: Vec::new(), at: 0, typed: Prompt::default() }
+        Self { targets, target: 0, alike: Alike::default(), span, chosen: Vec::new(), at: 0, typed: Prompt::default() }
     }
 
+    /// What is corrected; the first also where it is so with its look-alikes.
     fn target(&self) -> Option<&Target> {
-        self.targets.get(self.target)
+        self.targets.get(self.target).or(self.targets.first())
+    }
+
+    const fn on_alike(&self) -> bool {
+        self.target == self.targets.len()
+    }
+
+    /// Everything that a correction would be for.
+    fn rows(&self) -> Vec<Arc<Row>> {
+        let mut rows = self.target().map(|t| t.rows.clone()).unwrap_or_default();
+        if self.on_alike() {
+            rows.extend(self.alike.taken().map(|(_, row)| Arc::clone(row)));
+        }
+        rows
+    }
+
+    /// The genre with the largest share, as a slug.
+    fn top(&self) -> Option<String> {
+        let top = self.chosen.iter().enumerate().max_by_key(|(i, (_, share))| (*share, std::cmp::Reverse(*i)));
+        top.and_then(|(_, (name, _))| Genre::new(name)).map(|g| g.slug().to_owned())
+    }
+
+    /// What has to be found out for what is chosen now.
+    pub fn wish(&mut self) -> Vec<Effect> {
+        let Some(genre) = self.top().filter(|_| self.on_alike()) else { return Vec::new() };
+        if !self.alike.wants(&genre) {
+            return Vec::new();
+        }
+        let seeds = self.targets.first().map(|t| t.rows.iter().map(|row| row.track).collect()).unwrap_or_default();
+        vec![Effect::Ask(Ask::LookAlikes(seeds, genre))]
+    }
+
+    /// What sounds like the first target has been found.
+    pub fn found(&mut self, genre: &str, found: Found) {
+        self.alike.show(genre, found);
     }
 
     fn toggle(&mut self, name: &str) {
@@ -166,12 +210,17 @@ impl Editor {
                 if self.chosen.is_empty() {
                     return Edited::Left;
                 }
-                let rows = self.target().map(|t| t.rows.clone()).unwrap_or_default();
+                if self.on_alike() && !self.alike.is_known() {
+                    return Edited::More;
+                }
+                let rows = self.rows();
                 let span = self.span.filter(|_| self.target == 0);
                 return Edited::Kept(corrections(&rows, span, &self.chosen), self.chosen.clone());
             }
-            KeyCode::Tab => self.target = (self.target + 1) % self.targets.len().max(1),
-            KeyCode::BackTab => self.target = (self.target + self.targets.len() - 1) % self.targets.len().max(1),
+            KeyCode::Tab => self.target = (self.target + 1) % (self.targets.len() + 1),
+            KeyCode::BackTab => self.target = (self.target + self.targets.len()) % (self.targets.len() + 1),
+            KeyCode::Char('[') if !typing && self.on_alike() => self.alike.fewer(),
+            KeyCode::Char(']') if !typing && self.on_alike() => self.alike.more(),
             KeyCode::Up => self.at = self.at.saturating_sub(1),
             KeyCode::Down => self.at = (self.at + 1).min(self.chosen.len().saturating_sub(1)),
             KeyCode::Left if !typing => self.weigh(false),
@@ -196,14 +245,16 @@ impl Editor {
     /// Draw it.
     pub fn draw(&self, frame: &mut Frame<'_>, area: Rect, shared: &Shared) {
         let theme = shared.theme;
-        let rows = 18.max(self.chosen.len() as u16 + 12);
+        let alike = if self.on_alike() { 14 } else { 0 };
+        let rows = 18.max(self.chosen.len() as u16 + 12 + alike);
         let inside = window::open(frame, area, 76, rows, "Correct", theme);
         let Some(target) = self.target() else { return };
         let what = match self.span.filter(|_| self.target == 0) {
             Some((from, to)) => format!("{} to {} of {}", clock(from), clock(to), target.name),
+            None if self.on_alike() => format!("{} and what sounds like it", target.name),
             None => target.name.clone(),
         };
-        let more = if self.targets.len() > 1 { "   Tab: others" } else { "" };
+        let more = "   Tab: others";
         let room = usize::from(inside.width).saturating_sub(more.len());
         window::line(frame, inside, 0, vec![(text::cut(&what, room), theme.text()), (more.to_owned(), theme.dim())]);
         let before = target.rows.first().filter(|_| target.rows.len() == 1).and_then(|row| row.mix.as_ref());
@@ -266,6 +317,11 @@ impl Editor {
                 ],
             );
         }
+        if self.on_alike() {
+            let y = 11 + self.chosen.len() as u16 + u16::from(!self.chosen.is_empty());
+            let height = inside.height.saturating_sub(y + 1);
+            self.alike.draw(frame, Rect { y: inside.y + y, height, ..inside }, self.chosen.is_empty(), shared);
+        }
         let y = inside.height.saturating_sub(1);
         if self.typed.text().is_empty() {
             let hint = if self.chosen.is_empty() {
@@ -315,6 +371,29 @@ mod tests {
         }
         e.toggle("Blues");
         assert_eq!(e.chosen, [("Jazz".to_owned(), 50), ("Pop".to_owned(), 50)]);
+    }
+
+    #[test]
+    fn look_alikes_are_asked_for_and_taken_with_it() {
+        use crate::tui::view::tests::row;
+        let target = Target { name: "this track".into(), rows: vec![row(1, "a", "b", &[], 1)] };
+        let mut e = Editor::new(vec![target], None);
+        e.target = 1;
+        assert!(e.wish().is_empty(), "alike as what?");
+        e.toggle("Jazz");
+        assert!(
+            matches!(e.wish().as_slice(), [Effect::Ask(Ask::LookAlikes(seeds, genre))] if *seeds == [1] && genre == "jazz")
+        );
+        assert!(e.wish().is_empty(), "asked once");
+        let rows = vec![(93, row(5, "c", "d", &[], 1)), (90, row(6, "e", "f", &[], 1))];
+        e.found("blues", Found { rows: rows.clone(), ..Found::default() });
+        assert_eq!(e.rows().len(), 1, "an answer to another question");
+        e.found("jazz", Found { rows, ..Found::default() });
+        assert_eq!(e.rows().iter().map(|r| r.track).collect::<Vec<_>>(), [1, 5, 6]);
+        e.alike.fewer();
+        assert_eq!(e.rows().len(), 2);
+        e.target = 0;
+        assert_eq!(e.rows().len(), 1);
     }
 
     #[test]

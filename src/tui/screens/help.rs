@@ -8,7 +8,7 @@ use ratatui::{
 
 use super::{Shared, command::COMMANDS};
 use crate::tui::{
-    keys::{Scope, TABLE},
+    keys::Scope,
     widgets::{text, window},
 };
 
@@ -18,19 +18,6 @@ pub struct Help {
     /// Lines scrolled away.
     pub scroll: usize,
 }
-
-const SCOPES: [Scope; 10] = [
-    Scope::Everywhere,
-    Scope::Lists,
-    Scope::Tracks,
-    Scope::Library,
-    Scope::Track,
-    Scope::Search,
-    Scope::Jobs,
-    Scope::Models,
-    Scope::Tags,
-    Scope::History,
-];
 
 impl Help {
     /// Draw it.
@@ -59,8 +46,8 @@ fn lines(shared: &Shared, width: usize) -> Vec<Line<'static>> {
         ])
     };
     let mut lines = Vec::new();
-    for scope in SCOPES {
-        let mut bindings = TABLE.iter().filter(|b| b.scope == scope).peekable();
+    for scope in Scope::ALL {
+        let mut bindings = shared.keys.of(scope).filter(|b| !b.keys.is_empty()).peekable();
         if bindings.peek().is_none() {
             continue;
         }

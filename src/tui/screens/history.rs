@@ -10,8 +10,8 @@ use crate::{
     tui::{
         data::thousands,
         event::{Ask, Effect, Said},
-        keys::Action,
-        widgets::{list::Cursor, text, window},
+        keys::{Action, Scope},
+        widgets::{list::List, text, window},
     },
 };
 
@@ -54,7 +54,7 @@ pub struct Run {
 pub struct History {
     /// Runs, newest first.
     pub runs: Vec<Run>,
-    cursor: Cursor,
+    list: List,
     sure: bool,
 }
 
@@ -63,14 +63,11 @@ impl History {
     pub fn act(&mut self, action: Action) -> Option<Vec<Effect>> {
         let len = self.runs.len();
         let sure = std::mem::take(&mut self.sure);
+        if self.list.act(action, len) {
+            return Some(Vec::new());
+        }
         match action {
-            Action::Down => self.cursor.step(1, len),
-            Action::Up => self.cursor.step(-1, len),
-            Action::HalfDown | Action::PageDown => self.cursor.step(10, len),
-            Action::HalfUp | Action::PageUp => self.cursor.step(-10, len),
-            Action::Top => self.cursor.go(0, len),
-            Action::Bottom => self.cursor.go(usize::MAX, len),
-            Action::Undo => match self.runs.get(self.cursor.at) {
+            Action::Undo => match self.runs.get(self.list.at()) {
                 Some(run) if run.done > 0 && sure => return Some(vec![Effect::Ask(Ask::UndoRun(run.id))]),
                 Some(run) if run.done > 0 => self.sure = true,
                 _ => return Some(vec![Effect::Say(Said::note("there is nothing of this run to take back"))]),
@@ -90,11 +87,9 @@ impl History {
         }
         let top = Rect { height: (inside.height / 2).max(3), ..inside };
         let width = usize::from(inside.width);
-        let visible = self.cursor.window(self.runs.len(), usize::from(top.height));
-        for (i, index) in visible.enumerate() {
+        for (index, line, selected) in self.list.rows(top, self.runs.len()) {
             let run = &self.runs[index];
-            let line = Rect { y: top.y + i as u16, height: 1, ..top };
-            if index == self.cursor.at {
+            if selected {
                 frame.buffer_mut().set_style(line, theme.selected(true));
             }
             let mut counts = format!("{} written", run.done);
@@ -116,7 +111,7 @@ impl History {
                 ],
             );
         }
-        let Some(run) = self.runs.get(self.cursor.at) else { return };
+        let Some(run) = self.runs.get(self.list.at()) else { return };
         let below = Rect { y: top.bottom(), height: inside.height.saturating_sub(top.height + 1), ..inside };
         let total = (run.done + run.undone + run.refused) as usize;
         window::heading(frame, below, "Files", &format!("{} in all", thousands(total)), false, theme);
@@ -137,10 +132,11 @@ impl History {
                 ],
             );
         }
+        let undo = shared.keys.key(Scope::History, Action::Undo);
         let last = if self.sure {
-            (format!("take {} files back? z once more does, any other key does not", run.done), theme.bad())
+            (format!("take {} files back? {undo} once more does, any other key does not", run.done), theme.bad())
         } else {
-            ("z takes the run back   Esc leaves".to_owned(), theme.dim())
+            (format!("{undo} takes the run back   Esc leaves"), theme.dim())
         };
         window::line(frame, inside, inside.height.saturating_sub(1), vec![last]);
     }

@@ -9,7 +9,7 @@ use crate::{
         data::{FailureRow, Job, JobState, thousands},
         event::{Ask, Effect, Said},
         keys::Action,
-        widgets::{list::Cursor, text, window},
+        widgets::{list::List, text, window},
     },
 };
 
@@ -20,9 +20,7 @@ pub struct Jobs {
     pub job: Option<Job>,
     /// Files that could not be heard.
     pub failures: Vec<FailureRow>,
-    cursor: Cursor,
-    page: usize,
-    area: Rect,
+    list: List,
 }
 
 impl Jobs {
@@ -35,51 +33,31 @@ impl Jobs {
     /// A key.
     pub fn act(&mut self, action: Action) -> Option<Vec<Effect>> {
         let len = self.failures.len();
-        let page = self.page.max(2) as isize;
-        match action {
-            Action::Down => self.cursor.step(1, len),
-            Action::Up => self.cursor.step(-1, len),
-            Action::HalfDown => self.cursor.step(page / 2, len),
-            Action::HalfUp => self.cursor.step(-page / 2, len),
-            Action::PageDown => self.cursor.step(page, len),
-            Action::PageUp => self.cursor.step(-page, len),
-            Action::Top => self.cursor.go(0, len),
-            Action::Bottom => self.cursor.go(usize::MAX, len),
-            Action::Scan => return Some(vec![Effect::Ask(Ask::Scan { roots: Vec::new(), retry_failed: false })]),
-            Action::RetryFailed => {
-                return Some(vec![Effect::Ask(Ask::Scan { roots: Vec::new(), retry_failed: true })]);
-            }
-            Action::Pause => {
-                return Some(vec![if self.busy() {
-                    Effect::Ask(Ask::Pause)
-                } else if self.job.as_ref().is_some_and(|job| job.state == JobState::Paused) {
-                    Effect::Ask(Ask::Scan { roots: Vec::new(), retry_failed: false })
-                } else {
-                    Effect::Say(Said::note("nothing is going on"))
-                }]);
-            }
-            Action::Stop => {
-                return Some(vec![if self.busy() {
-                    Effect::Ask(Ask::Stop)
-                } else {
-                    Effect::Say(Said::note("nothing is going on"))
-                }]);
-            }
+        if self.list.act(action, len) {
+            return Some(Vec::new());
+        }
+        let scan = |retry_failed| Effect::Ask(Ask::Scan { roots: Vec::new(), retry_failed });
+        let idle = || Effect::Say(Said::note("nothing is going on"));
+        let paused = self.job.as_ref().is_some_and(|job| job.state == JobState::Paused);
+        let effect = match action {
+            Action::Scan => scan(false),
+            Action::RetryFailed => scan(true),
+            Action::Pause if self.busy() => Effect::Ask(Ask::Pause),
+            Action::Pause if paused => scan(false),
+            Action::Stop if self.busy() => Effect::Ask(Ask::Stop),
+            Action::Pause | Action::Stop => idle(),
             Action::CopyPath => {
-                let path = self.failures.get(self.cursor.at).map(|f| clean_path(&f.path));
+                let path = self.failures.get(self.list.at()).map(|f| clean_path(&f.path));
                 return Some(path.into_iter().map(Effect::Copy).collect());
             }
             _ => return None,
-        }
-        Some(Vec::new())
+        };
+        Some(vec![effect])
     }
 
     /// The mouse clicked.
     pub fn click(&mut self, column: u16, row: u16) {
-        if self.area.contains((column, row).into()) {
-            let at = self.cursor.top + usize::from(row - self.area.y);
-            self.cursor.go(at, self.failures.len());
-        }
+        self.list.click(column, row, self.failures.len());
     }
 
     /// Draw it.
@@ -110,18 +88,14 @@ impl Jobs {
             return;
         }
         // The reason of the one under the cursor in full, below the list.
-        let reason = self.failures.get(self.cursor.at).map(|f| text::wrap(&f.reason, usize::from(area.width) - 2));
+        let reason = self.failures.get(self.list.at()).map(|f| text::wrap(&f.reason, usize::from(area.width) - 2));
         let below = reason.as_ref().map_or(0, |lines| lines.len() as u16 + 1).min(list.height / 2);
         list.height -= below;
-        self.area = list;
-        self.page = usize::from(list.height);
-        let visible = self.cursor.window(self.failures.len(), usize::from(list.height));
         let name_width = usize::from(area.width) * 45 / 100;
-        for (i, index) in visible.enumerate() {
+        for (index, line, selected) in self.list.rows(list, self.failures.len()) {
             let failure = &self.failures[index];
-            let line = Rect { y: list.y + i as u16, height: 1, ..list };
             let buffer = frame.buffer_mut();
-            if index == self.cursor.at {
+            if selected {
                 buffer.set_style(line, theme.selected(true));
                 buffer.set_string(line.x, line.y, "▌", theme.accent());
             }

@@ -12,7 +12,7 @@ use crate::tui::{
     data::{Detail, Facet, Spec, View, thousands},
     event::{Ask, Effect, Slot},
     keys::Action,
-    widgets::{list::Cursor, text, window},
+    widgets::{list::List, text, window},
 };
 
 /// Height of the preview, and from which height of the screen on there is one.
@@ -25,10 +25,8 @@ pub struct Library {
     pub tracks: Tracks,
     /// What is wanted.
     pub spec: Spec,
-    facets: Cursor,
+    facets: List,
     on_facets: bool,
-    facet_area: Rect,
-    facet_page: usize,
 }
 
 impl Library {
@@ -42,7 +40,7 @@ impl Library {
     pub fn show(&mut self, view: Box<View>) -> Option<Box<View>> {
         if view.spec.facet == self.spec.facet {
             let at = self.spec.only.as_ref().and_then(|only| view.facets.iter().position(|item| item.key == *only));
-            self.facets.at = at.map_or(0, |i| i + 1);
+            self.facets.cursor.at = at.map_or(0, |i| i + 1);
         }
         self.tracks.show(view)
     }
@@ -60,7 +58,7 @@ impl Library {
     }
 
     fn choose_facet(&mut self) -> Vec<Effect> {
-        let only = match self.facets.at {
+        let only = match self.facets.at() {
             0 => None,
             i => self.tracks.view.as_ref().and_then(|view| view.facets.get(i - 1)).map(|item| item.key.clone()),
         };
@@ -104,21 +102,12 @@ impl Library {
         }
         if self.on_facets {
             let len = self.facet_count();
-            let page = self.facet_page.max(2) as isize;
-            match action {
-                Action::Right | Action::Open => {
-                    self.on_facets = false;
-                    return Some(Vec::new());
-                }
-                Action::Down => self.facets.step(1, len),
-                Action::Up => self.facets.step(-1, len),
-                Action::HalfDown => self.facets.step(page / 2, len),
-                Action::HalfUp => self.facets.step(-page / 2, len),
-                Action::PageDown => self.facets.step(page, len),
-                Action::PageUp => self.facets.step(-page, len),
-                Action::Top => self.facets.go(0, len),
-                Action::Bottom => self.facets.go(usize::MAX, len),
-                _ => return None,
+            if matches!(action, Action::Right | Action::Open) {
+                self.on_facets = false;
+                return Some(Vec::new());
+            }
+            if !self.facets.act(action, len) {
+                return None;
             }
             return Some(self.choose_facet());
         }
@@ -132,17 +121,14 @@ impl Library {
     pub fn set_facet(&mut self, facet: Facet) {
         self.spec.facet = facet;
         self.spec.only = None;
-        self.facets = Cursor::default();
+        self.facets = List::default();
     }
 
     /// The mouse clicked.
     pub fn click(&mut self, column: u16, row: u16) -> Vec<Effect> {
-        if self.facet_area.contains((column, row).into()) {
+        let len = self.facet_count();
+        if self.facets.click(column, row, len) {
             self.on_facets = true;
-            let at = self.facets.top + usize::from(row - self.facet_area.y);
-            if at < self.facet_count() {
-                self.facets.at = at;
-            }
             return self.choose_facet();
         }
         if self.tracks.click(column, row) {
@@ -191,16 +177,11 @@ impl Library {
         let theme = shared.theme;
         window::heading(frame, area, self.spec.facet.name(), "f", self.on_facets, theme);
         let area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-        self.facet_area = area;
-        self.facet_page = usize::from(area.height);
         let Some(view) = &self.tracks.view else { return };
         let most = view.facets.iter().map(|item| item.count).max().unwrap_or(1);
-        let visible = self.facets.window(view.facets.len() + 1, usize::from(area.height));
         let buffer = frame.buffer_mut();
-        for (i, index) in visible.enumerate() {
-            let y = area.y + i as u16;
-            let line = Rect { y, height: 1, ..area };
-            let selected = index == self.facets.at;
+        for (index, line, selected) in self.facets.rows(area, view.facets.len() + 1) {
+            let y = line.y;
             if selected {
                 buffer.set_style(line, theme.selected(self.on_facets));
                 buffer.set_string(area.x, y, "▌", theme.accent());

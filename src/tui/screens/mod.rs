@@ -7,7 +7,11 @@ pub mod help;
 pub mod history;
 pub mod jobs;
 pub mod library;
+pub mod map;
 pub mod models;
+pub mod offer;
+pub mod retrain;
+pub mod review;
 pub mod search;
 pub mod settings;
 pub mod tags;
@@ -18,6 +22,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     data::{Counts, Row},
+    keys::Keys,
     theme::{Genres, Theme},
 };
 
@@ -30,6 +35,8 @@ pub struct Shared {
     pub genres: Arc<Genres>,
     /// How much there is.
     pub counts: Counts,
+    /// The keys in force.
+    pub keys: Arc<Keys>,
     /// The marked files.
     pub marks: BTreeMap<i64, Arc<Row>>,
 }

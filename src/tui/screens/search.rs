@@ -12,15 +12,18 @@ use super::{
     Shared,
     tracks::{Did, Tracks},
 };
-use crate::tui::{
-    data::{Sort, Spec, View, thousands},
-    event::{Ask, Effect, Said, Slot},
-    keys::Action,
-    widgets::{
-        list::Cursor,
-        prompt::Prompt,
-        text::{self, wrap},
-        window,
+use crate::{
+    search::why::Clause,
+    tui::{
+        data::{Sort, Spec, View, thousands},
+        event::{Ask, Effect, Said, Slot},
+        keys::Action,
+        widgets::{
+            list::Cursor,
+            prompt::Prompt,
+            text::{self, wrap},
+            window,
+        },
     },
 };
 
@@ -43,6 +46,8 @@ pub struct Search {
     list: Cursor,
     completions: Vec<String>,
     completing: Option<(String, usize)>,
+    /// Why a file is a hit of a search.
+    why: Option<(i64, String, Vec<Clause>)>,
 }
 
 impl Search {
@@ -94,6 +99,11 @@ impl Search {
         self.prompt = Prompt::new(&completions[0]);
         self.completions = completions;
         vec![self.ask()]
+    }
+
+    /// Why a file is a hit has been found out.
+    pub fn explain(&mut self, file: i64, query: String, clauses: Vec<Clause>) {
+        self.why = Some((file, query, clauses));
     }
 
     fn remember(&mut self) {
@@ -263,8 +273,58 @@ impl Search {
         let noun = if count == 1 { "hit" } else { "hits" };
         let note = format!("{} {noun} · {}", thousands(count), self.tracks.order_note());
         window::heading(frame, rest, "Tracks", &note, !self.editing, theme);
-        let rows = Rect { y: rest.y + 1, height: rest.height.saturating_sub(1), ..rest };
+        let mut rows = Rect { y: rest.y + 1, height: rest.height.saturating_sub(1), ..rest };
+        let clauses = self.clauses().map(<[Clause]>::len).unwrap_or_default() as u16;
+        // A third of the room, and what the hits leave; what is explained stays on its place while another explanation is fetched.
+        let free = rows.height.saturating_sub(u16::try_from(count).unwrap_or(u16::MAX));
+        let below = if count == 0 { 0 } else { (clauses.max(1) + 2).min(free.max(rows.height / 3)) };
+        if below >= 3 {
+            rows.height -= below;
+            let under = Rect { y: rows.bottom() + 1, height: below - 1, ..rows };
+            self.draw_why(frame, under, shared);
+        }
         self.tracks.draw(frame, rows, shared, !self.editing, &["nothing found"]);
+    }
+
+    /// The explanation, if it is that of the row under the cursor.
+    fn clauses(&self) -> Option<&[Clause]> {
+        let file = self.tracks.selected()?.file;
+        let (of, query, clauses) = self.why.as_ref()?;
+        (*of == file && query == self.prompt.text().trim()).then_some(clauses)
+    }
+
+    fn draw_why(&self, frame: &mut Frame<'_>, area: Rect, shared: &Shared) {
+        let theme = shared.theme;
+        let name = self.tracks.selected().map(|row| row.title.clone()).unwrap_or_default();
+        let title = text::cut(&format!("Why {name}"), usize::from(area.width).saturating_sub(4));
+        window::heading(frame, area, &title, "", false, theme);
+        let Some(clauses) = self.clauses() else { return };
+        let width = usize::from(area.width);
+        let room = usize::from(area.height.saturating_sub(1));
+        for (i, clause) in clauses.iter().take(room).enumerate() {
+            if i + 1 == room && clauses.len() > room {
+                let more = format!("  and {} more", clauses.len() - i);
+                window::line(frame, area, 1 + i as u16, vec![(more, theme.dim())]);
+                break;
+            }
+            let (sign, style) = match clause.holds {
+                Some(true) => ("✓ ", theme.good()),
+                Some(false) => ("✗ ", theme.dim()),
+                None => ("  ", theme.dim()),
+            };
+            let asked = format!("{}{}", "  ".repeat(clause.depth), clause.asked);
+            let half = (width * 55 / 100).saturating_sub(2);
+            window::line(
+                frame,
+                area,
+                1 + i as u16,
+                vec![
+                    (sign.to_owned(), style),
+                    (text::left(&text::cut(&asked, half - 1), half), theme.text()),
+                    (text::cut(&clause.has, width.saturating_sub(half + 2)), theme.soft()),
+                ],
+            );
+        }
     }
 
     /// Draw what the search means under the prompt; returns the line after it.

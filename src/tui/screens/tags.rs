@@ -11,8 +11,8 @@ use crate::{
     tui::{
         data::thousands,
         event::{Ask, Effect, Said},
-        keys::Action,
-        widgets::{list::Cursor, text, window},
+        keys::{Action, Scope},
+        widgets::{list::List, text, window},
     },
 };
 
@@ -53,8 +53,7 @@ pub struct Preview {
 pub struct Tags {
     preview: Option<Preview>,
     taken: Vec<bool>,
-    cursor: Cursor,
-    page: usize,
+    list: List,
     /// Files looked at or written so far, and in all.
     at: (usize, usize),
     writing: bool,
@@ -87,23 +86,15 @@ impl Tags {
     /// A key; none where it is not one of this screen.
     pub fn act(&mut self, action: Action) -> Option<Vec<Effect>> {
         let len = self.taken.len();
-        let page = self.page.max(2) as isize;
         let sure = std::mem::take(&mut self.sure);
         match action {
             _ if self.writing => {}
-            Action::Down => self.cursor.step(1, len),
-            Action::Up => self.cursor.step(-1, len),
-            Action::HalfDown => self.cursor.step(page / 2, len),
-            Action::HalfUp => self.cursor.step(-page / 2, len),
-            Action::PageDown => self.cursor.step(page, len),
-            Action::PageUp => self.cursor.step(-page, len),
-            Action::Top => self.cursor.go(0, len),
-            Action::Bottom => self.cursor.go(usize::MAX, len),
+            action if self.list.act(action, len) => {}
             Action::Accept => {
-                if let Some(taken) = self.taken.get_mut(self.cursor.at) {
+                if let Some(taken) = self.taken.get_mut(self.list.at()) {
                     *taken = !*taken;
                 }
-                self.cursor.step(1, len);
+                self.list.cursor.step(1, len);
             }
             Action::AcceptAll => {
                 let all = self.taken.iter().all(|t| *t);
@@ -152,20 +143,17 @@ impl Tags {
         );
         window::line(frame, inside, 1, vec![(text::cut(&policy, width), theme.dim())]);
         let list = Rect { y: inside.y + 3, height: inside.height.saturating_sub(5), ..inside };
-        self.page = usize::from(list.height);
         let total = preview.changes.len() + preview.refused.len();
         if total == 0 {
             window::line(frame, list, 0, vec![("nothing to write: every file is as it should be".into(), theme.dim())]);
         }
-        let visible = self.cursor.window(preview.changes.len(), usize::from(list.height));
         let name = width * 46 / 100;
         let half = (width.saturating_sub(name + 8)) / 2;
         let mut row = 0;
-        for index in visible {
+        for (index, line, selected) in self.list.rows(list, preview.changes.len()) {
             let change = &preview.changes[index];
-            let line = Rect { y: list.y + row, height: 1, ..list };
             row += 1;
-            if index == self.cursor.at {
+            if selected {
                 frame.buffer_mut().set_style(line, theme.selected(true));
             }
             let taken = self.taken.get(index) == Some(&true);
@@ -200,18 +188,28 @@ impl Tags {
             );
         }
         let bottom = inside.height.saturating_sub(1);
-        let notes = preview.changes.get(self.cursor.at).map(|c| clean(&c.notes.join("; ")).into_owned());
+        let notes = preview.changes.get(self.list.at()).map(|c| clean(&c.notes.join("; ")).into_owned());
         window::line(frame, inside, bottom.saturating_sub(1), vec![(notes.unwrap_or_default(), theme.warn())]);
+        let key = |action| shared.keys.key(Scope::Tags, action);
+        let write = key(Action::Apply);
         let last = if self.writing {
             (format!("writing {} of {}", thousands(self.at.0), thousands(self.at.1)), theme.good())
         } else if self.sure {
             (
-                format!("write into {} files? w once more writes, any other key does not", thousands(self.count())),
+                format!(
+                    "write into {} files? {write} once more writes, any other key does not",
+                    thousands(self.count())
+                ),
                 theme.bad(),
             )
         } else {
             (
-                format!("{} taken   Space takes or leaves   a all   w writes   Esc leaves", thousands(self.count())),
+                format!(
+                    "{} taken   {} takes or leaves   {} all   {write} writes   Esc leaves",
+                    thousands(self.count()),
+                    key(Action::Accept),
+                    key(Action::AcceptAll)
+                ),
                 theme.dim(),
             )
         };

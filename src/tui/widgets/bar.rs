@@ -175,7 +175,7 @@ mod tests {
         });
         let mut buffer = Buffer::empty(Rect::new(0, 0, 10, 1));
         let m = mix(&[("jazz", 6), ("blues", 2)], 10);
-        draw(Some(&m), buffer.area, &mut buffer, Theme { depth: Depth::Mono }, &genres);
+        draw(Some(&m), buffer.area, &mut buffer, Theme::new(Depth::Mono), &genres);
         let line: String = buffer.content.iter().map(|c| c.symbol()).collect();
         assert_eq!(line, "JJJJJJBB··");
         let words: Vec<String> = words(&m, 17, &genres).into_iter().map(|(_, w)| w).collect();

@@ -1,5 +1,9 @@
 //! A cursor in a list of any length: only what is visible is ever looked at.
 
+use ratatui::layout::Rect;
+
+use crate::tui::keys::Action;
+
 /// Where the cursor is, and from where the list is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
@@ -33,6 +37,60 @@ impl Cursor {
         }
         self.top = self.top.min(len.saturating_sub(height));
         self.top..(self.top + height).min(len)
+    }
+}
+
+/// A list that keys and the mouse move in: every screen with rows has one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct List {
+    /// Where the cursor is.
+    pub cursor: Cursor,
+    /// Where it was last drawn.
+    area: Rect,
+}
+
+impl List {
+    /// The entry under the cursor.
+    #[must_use]
+    pub const fn at(&self) -> usize {
+        self.cursor.at
+    }
+
+    /// Move, if that is what the key does; whether it was.
+    pub fn act(&mut self, action: Action, len: usize) -> bool {
+        let page = isize::try_from(self.area.height.max(2)).unwrap_or(2);
+        match action {
+            Action::Down => self.cursor.step(1, len),
+            Action::Up => self.cursor.step(-1, len),
+            Action::HalfDown => self.cursor.step(page / 2, len),
+            Action::HalfUp => self.cursor.step(-page / 2, len),
+            Action::PageDown => self.cursor.step(page, len),
+            Action::PageUp => self.cursor.step(-page, len),
+            Action::Top => self.cursor.go(0, len),
+            Action::Bottom => self.cursor.go(usize::MAX, len),
+            _ => return false,
+        }
+        true
+    }
+
+    /// The rows that are visible in `area`: (index, its line, whether the cursor is there).
+    pub fn rows(&mut self, area: Rect, len: usize) -> impl Iterator<Item = (usize, Rect, bool)> + use<> {
+        self.area = area;
+        let at = self.cursor.at;
+        let visible = self.cursor.window(len, usize::from(area.height));
+        let at = at.min(len.saturating_sub(1));
+        visible
+            .enumerate()
+            .map(move |(i, index)| (index, Rect { y: area.y + i as u16, height: 1, ..area }, index == at))
+    }
+
+    /// Put the cursor where the mouse clicked; whether it did.
+    pub fn click(&mut self, column: u16, row: u16, len: usize) -> bool {
+        if !self.area.contains((column, row).into()) {
+            return false;
+        }
+        self.cursor.go(self.cursor.top + usize::from(row - self.area.y), len);
+        true
     }
 }
 

@@ -162,7 +162,7 @@ mod tests {
         let timeline = Timeline { start_ms: 0, chunk_ms: 5000, chunks: chunks.to_vec() };
         let ribbon = Ribbon { timeline: &timeline, duration_ms: 20_000, cursor_ms: None, span_ms: None };
         let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 4));
-        ribbon.draw(buffer.area, &mut buffer, Theme { depth: Depth::Mono }, &genres);
+        ribbon.draw(buffer.area, &mut buffer, Theme::new(Depth::Mono), &genres);
         let line = |y: u16| -> String { (0..20).map(|x| buffer[(x, y)].symbol().to_owned()).collect() };
         assert_eq!(line(0), "JJJJJ          BBBBB");
         assert_eq!(line(2), "JJJJJJJJJJ·····BBBBB");

@@ -14,6 +14,7 @@ use crate::{
     tui::{
         data::{Detail, DetailFile, FailureRow, Row, Timeline},
         event::{Ask, Done},
+        screens::models::Report,
     },
 };
 
@@ -40,6 +41,11 @@ pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context) {
             Mail::One(Ask::Similar(track)) => similar(&store, track, out),
             Mail::One(Ask::Failures) => failures(&store, out),
             Mail::One(Ask::Models) => store.models().map(|models| out.done(Done::Models(models))),
+            Mail::One(Ask::Report(id)) => store.models().map(|models| {
+                let model = models.into_iter().find(|m| m.card.id() == id);
+                let report = model.map_or_else(Default::default, |m| super::report::read(&m, context));
+                out.done(Done::Report(Box::new(Report { model: id, ..report })));
+            }),
             Mail::One(_) => Ok(()),
         };
         if let Err(error) = answered {

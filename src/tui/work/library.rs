@@ -75,6 +75,7 @@ pub fn run(mail: &Mailbox<Wish>, out: &Out, context: &Context) {
             Mail::Closed => return,
             Mail::One(Wish::Ask(Ask::View(slot, spec))) => library.view(slot, spec),
             Mail::One(Wish::Ask(Ask::Complete(text))) => library.complete(text),
+            Mail::One(Wish::Ask(Ask::Why(file, query))) => library.why(file, query),
             Mail::One(Wish::Ask(_)) => {}
             Mail::One(Wish::Look) | Mail::Quiet => {
                 late = made.elapsed() < PACE;
@@ -215,6 +216,13 @@ impl Library<'_> {
             }
         };
         self.out.done(Done::View(slot, Box::new(view::make(spec, rows, answer, &self.genres))));
+    }
+
+    fn why(&self, file: i64, query: String) {
+        match self.finder.why(&query, file, &self.store, self.context) {
+            Ok(clauses) => self.out.done(Done::Why(file, query, clauses)),
+            Err(error) => self.out.bad(&error),
+        }
     }
 
     fn complete(&self, text: String) {

@@ -7,6 +7,7 @@ use crate::{
         Advice, SearchOptions, Searcher, complete,
         index::Indexer,
         query::{Grammar, Query, Thresholds},
+        why::{Clause, why},
     },
     store::Store,
     text::clean,
@@ -61,6 +62,19 @@ impl Finder {
         }
         let meaning = clean(&answer.meaning).into_owned();
         Ok(Found { files, answer: Answer { meaning, notes, error: None } })
+    }
+
+    /// Why a file answers `text`, clause by clause. Nothing where the search has not been asked, or makes no sense.
+    ///
+    /// # Errors
+    /// What the index or the database says.
+    pub fn why(&self, text: &str, file: i64, store: &Store, context: &Context) -> anyhow::Result<Vec<Clause>> {
+        let Some(searcher) = &self.searcher else { return Ok(Vec::new()) };
+        let taxonomy = taxonomy(store, context)?;
+        let mut grammar = Grammar::new(&taxonomy, Thresholds::from(&context.config.search));
+        grammar.saved = store.searches()?;
+        let Ok(query) = grammar.parse(text) else { return Ok(Vec::new()) };
+        Ok(why(searcher.reader(), store, &taxonomy, &query, file)?)
     }
 
     /// What the last word of `text` could become: the whole query, as it would read.

@@ -34,6 +34,12 @@ const TELL: Duration = Duration::from_millis(100);
 /// In the store's small settings: the listener has seen a preview and said yes.
 const CONFIRMED: &str = "tags_confirmed";
 
+/// In the store's small settings: writing as tracks are heard was offered.
+const OFFERED: &str = "auto_write_offered";
+
+/// Files that the offer looks at: enough to see what would be written, few enough to be there at once.
+const OFFER_LOOKS_AT: usize = 60;
+
 /// Run until the mailbox is closed.
 pub fn run(
     mail: &Mailbox<Ask>,
@@ -55,6 +61,9 @@ pub fn run(
             Ask::WriteTags(files) => worker.write(&files),
             Ask::History => worker.history(),
             Ask::UndoRun(run) => worker.undo(run),
+            Ask::Offer => worker.offer(),
+            Ask::Offered => worker.offered(),
+            Ask::AutoWrite => worker.auto_write(),
             _ => Ok(()),
         };
         if let Err(error) = answered {
@@ -103,7 +112,49 @@ impl Worker<'_> {
         }
     }
 
+    /// Whether writing as tracks are heard is to be offered: once, when something was heard and nothing decided.
+    fn offer(&mut self) -> anyhow::Result<()> {
+        let store = Store::open_reader(&self.context.paths.database)?;
+        if self.context.auto_write.load(Ordering::Relaxed)
+            || store.meta(OFFERED)?.is_some()
+            || store.meta(CONFIRMED)?.is_some()
+        {
+            return Ok(());
+        }
+        let files: Vec<i64> = store.heard_since(0)?.into_iter().take(OFFER_LOOKS_AT).map(|file| file.id).collect();
+        if files.is_empty() {
+            return Ok(());
+        }
+        if let Some(preview) = self.look(&files)? {
+            self.out.done(Done::Offer(Box::new(preview)));
+        }
+        Ok(())
+    }
+
+    fn offered(&mut self) -> anyhow::Result<()> {
+        self.open()?;
+        Ok(self.store()?.set_meta(OFFERED, "yes")?)
+    }
+
+    /// The user wants genres written as tracks are heard: from now on, and at every start.
+    fn auto_write(&self) -> anyhow::Result<()> {
+        let path = &self.context.paths.config;
+        crate::config::edit::set(path, "tags", "auto_write", "true")?;
+        self.context.auto_write.store(true, Ordering::Relaxed);
+        let said = format!("[tags] auto_write = true in {}; H shows every write and takes it back", clean_path(path));
+        self.out.done(Done::Said(Said::good(said)));
+        Ok(())
+    }
+
     fn preview(&mut self, files: &[i64]) -> anyhow::Result<()> {
+        if let Some(preview) = self.look(files)? {
+            self.out.done(Done::TagPreview(Box::new(preview)));
+        }
+        Ok(())
+    }
+
+    /// What would be written into these files; none when it was given up.
+    fn look(&mut self, files: &[i64]) -> anyhow::Result<Option<Preview>> {
         self.open()?;
         let store = self.store()?;
         let rules = &self.context.config.tags;
@@ -114,7 +165,7 @@ impl Worker<'_> {
         let mut told = Instant::now();
         for (i, file) in files.iter().enumerate() {
             if self.cancel.load(Ordering::Relaxed) {
-                return Ok(());
+                return Ok(None);
             }
             if told.elapsed() >= TELL {
                 told = Instant::now();
@@ -141,8 +192,7 @@ impl Worker<'_> {
         }
         preview.kept = kept.into_iter().map(|(why, n)| (why.to_owned(), n)).collect();
         self.items = items;
-        self.out.done(Done::TagPreview(Box::new(preview)));
-        Ok(())
+        Ok(Some(preview))
     }
 
     fn write(&mut self, files: &[i64]) -> anyhow::Result<()> {

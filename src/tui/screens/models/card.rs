@@ -1,0 +1,70 @@
+//! What a model's card says, as lines.
+
+use deepcuts_protocol::ModelCard;
+use ratatui::text::{Line, Span};
+
+use crate::{
+    store::ModelRow,
+    text::{clean, clean_path},
+    tui::{data::thousands, screens::Shared, widgets::text},
+};
+
+/// The card of `model` in lines of `width` columns.
+pub fn lines(model: &ModelRow, shared: &Shared, width: usize) -> Vec<Line<'static>> {
+    let theme = shared.theme;
+    let mut lines = Vec::new();
+    let mut fact = |label: &str, value: &str| {
+        for (i, part) in text::wrap(&clean(value), width.saturating_sub(14)).into_iter().enumerate() {
+            let label = if i == 0 { label } else { "" };
+            lines.push(Line::from(vec![
+                Span::styled(text::left(label, 14), theme.dim()),
+                Span::styled(part, theme.text()),
+            ]));
+        }
+    };
+    for (label, value) in facts(&model.card) {
+        fact(label, &value);
+    }
+    fact("weights", &clean_path(&model.path));
+    fact("id", model.card.id());
+    lines
+}
+
+/// What a card says, as labelled text.
+fn facts(card: &ModelCard) -> Vec<(&'static str, String)> {
+    let percent = |share: f64| format!("{:.1} %", share * 100.0);
+    let mut facts = vec![("network", format!("{} behind {}", card.arch, card.front_end.name()))];
+    if let Some(parameters) = card.parameters {
+        facts.push(("size", format!("{} parameters", thousands(parameters as usize))));
+    }
+    facts.push(("chunk", format!("{:.2} s", f64::from(card.chunk_ms) / 1000.0)));
+    facts.push(("genres", card.genres.join(", ")));
+    if !card.folds.is_empty() {
+        let mean = card.folds.iter().map(|f| f.clip_accuracy).sum::<f64>() / card.folds.len() as f64;
+        facts.push((
+            "accuracy",
+            format!("{} of clips by artists it never heard (mean of {} runs)", percent(mean), card.folds.len()),
+        ));
+        for fold in &card.folds {
+            let text = format!("fold {}: {} of {} clips", fold.fold + 1, percent(fold.clip_accuracy), fold.clips);
+            facts.push(("", text));
+        }
+    }
+    if let Some(error) = card.calibration_error {
+        facts.push(("calibration", format!("scores are off by {} on average", percent(error))));
+    }
+    if let Some(unsure) = &card.unsure {
+        let text = format!(
+            "{} of chunks; the others are wrong in {}",
+            percent(unsure.share),
+            percent(unsure.wrong_among_sure)
+        );
+        facts.push(("unsure", text));
+    }
+    facts.push(("learned from", card.data.clone()));
+    facts.push(("licence", card.licence.clone()));
+    if let Some(parent) = &card.parent {
+        facts.push(("grown from", parent.clone()));
+    }
+    facts
+}

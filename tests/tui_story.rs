@@ -76,6 +76,14 @@ impl Tmux {
         }
     }
 
+    /// The first opening over a library that was heard offers to write genres as they are heard. No, thank you.
+    #[track_caller]
+    fn declines(&self) -> &Self {
+        self.sees("as they are heard?");
+        self.keys("n").until("without the offer", |screen| !screen.contains("as they are heard?"));
+        self
+    }
+
     #[track_caller]
     fn sees(&self, what: &str) -> String {
         self.until(what, |screen| screen.contains(what))
@@ -141,13 +149,42 @@ fn scan_search_correct_undo_tag_undo() {
 }
 
 #[test]
+fn writing_as_heard_is_offered_once_and_begins_at_a_yes() {
+    let machine = Machine::new();
+    let tagged = machine.wav("a/jazz4.wav", 1);
+    machine.scan().exits(0);
+    let before = fs::read(&tagged).unwrap();
+    {
+        let Some(ui) = Tmux::open(&machine, &[]) else { return };
+        ui.sees("as they are heard?");
+        let offer = ui.sees("→ Jazz");
+        assert!(offer.contains("1 would get a genre"), "{offer}");
+        ui.keys("n").sees("nothing is written");
+        assert_eq!(fs::read(&tagged).unwrap(), before);
+        ui.keys("q");
+        ui.sees("ENDED 0 echo");
+    }
+    let Some(ui) = Tmux::open(&machine, &[]) else { return };
+    ui.sees("jazz 100");
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(!ui.screen().contains("as they are heard?"), "asked twice");
+    ui.keys(":").text("autowrite").keys("Enter").sees("1 tagged as heard");
+    assert_ne!(fs::read(&tagged).unwrap(), before);
+    assert!(fs::read_to_string(machine.at("config.toml")).unwrap().contains("auto_write = true"));
+    // And back, byte for byte.
+    ui.keys("H").sees("1 written");
+    ui.keys("z z").sees("1 files taken back, 1 byte for byte");
+    assert_eq!(fs::read(&tagged).unwrap(), before);
+}
+
+#[test]
 fn what_arrives_appears_and_the_selection_stays() {
     let machine = Machine::new();
     machine.wav("m/jazz4.wav", 1);
     machine.wav("n/rock4.wav", 2);
     machine.scan().exits(0);
     let Some(ui) = Tmux::open(&machine, &[]) else { return };
-    ui.sees("2 tracks");
+    ui.declines().sees("2 tracks");
     ui.keys("G").until("the last track", |s| line(s, "rock4").contains('▌'));
     machine.wav("a/blues4.wav", 3);
     let screen = ui.sees("3 tracks");
@@ -160,7 +197,7 @@ fn a_kill_restores_the_terminal() {
     machine.wav("a/jazz4.wav", 1);
     machine.scan().exits(0);
     let Some(ui) = Tmux::open(&machine, &[]) else { return };
-    ui.sees("jazz 100");
+    ui.declines().sees("jazz 100");
     let pane = ui.run(&["list-panes", "-t", "s", "-F", "#{pane_pid}"]);
     let killed = Command::new("pkill").args(["-TERM", "-P", pane.trim()]).status();
     if killed.is_err() {
@@ -177,7 +214,7 @@ fn a_hostile_name_is_inert() {
     machine.wav("a/jazz4 \u{1b}]0;owned\u{7}\u{202e}.wav", 1);
     machine.scan().exits(0);
     let Some(ui) = Tmux::open(&machine, &[]) else { return };
-    ui.sees("jazz 100");
+    ui.declines().sees("jazz 100");
     ui.keys("l").sees("Who says what");
     assert_ne!(ui.run(&["display-message", "-p", "-t", "s", "#{pane_title}"]).trim(), "owned");
     assert!(!ui.screen().contains('\u{202e}'));
@@ -189,7 +226,7 @@ fn an_idle_ui_costs_nothing() {
     machine.wav("a/jazz4.wav", 1);
     machine.scan().exits(0);
     let Some(ui) = Tmux::open(&machine, &[]) else { return };
-    ui.sees("jazz 100");
+    ui.declines().sees("jazz 100");
     std::thread::sleep(Duration::from_secs(3));
     let pane = ui.run(&["list-panes", "-t", "s", "-F", "#{pane_pid}"]);
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", pane.trim())).unwrap_or_default();

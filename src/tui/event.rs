@@ -152,6 +152,8 @@ pub enum Done {
     Why(i64, String, Vec<Clause>),
     /// Writing as tracks are heard is to be offered: what would be written.
     Offer(Box<Preview>),
+    /// Genres are written as tracks are heard from now on.
+    AutoWrite,
     /// What is worth the user's word.
     Review(Box<Queue>),
     /// Tracks that a correction to mostly this genre may be meant for, too.

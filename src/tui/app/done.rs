@@ -44,6 +44,8 @@ impl App {
                     return vec![Effect::Ask(Ask::Offered)];
                 }
             }
+            // Whoever listens has to know: it begins again where it is.
+            Done::AutoWrite => return vec![Effect::Ask(Ask::Stay)],
             Done::Review(queue) => self.review.show(*queue),
             Done::LookAlikes(genre, found) => {
                 if let Some(Overlay::Editor(editor)) = &mut self.overlay {

@@ -207,40 +207,39 @@ fn draw_item(frame: &mut Frame<'_>, line: Rect, item: &Item, selected: bool, sha
         frame.buffer_mut().set_string(line.x, line.y, "●", theme.accent());
     }
     let width = usize::from(line.width);
-    let bar_width = (width / 6).clamp(8, 24);
-    let words = if width >= 100 { 26 } else { 16 };
-    let reason = if width >= 100 { 32 } else { 18 };
+    let bar_width = (width / 6).clamp(4, 24);
+    let (words, reason) = match width {
+        0..60 => (0, 0),
+        60..100 => (16, 18),
+        _ => (26, 32),
+    };
     let name = width.saturating_sub(2 + bar_width + 2 + words + reason);
-    let title = name * 58 / 100;
-    let buffer = frame.buffer_mut();
-    let mut x = line.x + 2;
-    buffer.set_string(x, line.y, text::left(&text::cut(&item.row.title, title - 1), title), theme.text());
-    x += title as u16;
-    let artist = name - title;
-    buffer.set_string(
-        x,
-        line.y,
-        text::left(&text::cut(&item.row.artist, artist.saturating_sub(1)), artist),
-        theme.soft(),
-    );
-    x += artist as u16;
-    let bar_area = Rect { x, y: line.y, width: bar_width as u16, height: 1 };
-    bar::draw(item.row.mix.as_ref(), bar_area, buffer, theme, &shared.genres);
-    x += bar_width as u16 + 2;
-    if let Some(mix) = &item.row.mix {
-        let mut at = x;
-        for (i, (genre, word)) in bar::words(mix, words - 1, &shared.genres).into_iter().enumerate() {
-            at += if i > 0 { 2 } else { 0 };
-            let style = genre.map_or(theme.dim(), |g| Style::new().fg(shared.genres.colour(theme, &g)));
-            buffer.set_string(at, line.y, &word, style);
-            at += text::width(&word) as u16;
-        }
-    }
-    x += words as u16;
+    let title = if name >= 24 { name * 58 / 100 } else { name };
     let alike = if item.alike > 0 && reason >= 30 { format!(" · {} alike", item.alike) } else { String::new() };
-    let room = usize::from(line.right().saturating_sub(x));
-    let short = text::cut(&item.short, room.saturating_sub(alike.len()));
-    buffer.set_stringn(x, line.y, format!("{short}{alike}"), room, theme.warn());
+    let short = text::cut(&item.short, reason.saturating_sub(alike.len()));
+    let cell = |said: &str, columns: usize, style: Style| {
+        (text::left(&text::cut(said, columns.saturating_sub(1)), columns), style)
+    };
+    let mut said = Vec::new();
+    let mut left = words;
+    for (genre, word) in item.row.mix.iter().flat_map(|mix| bar::words(mix, words.saturating_sub(1), &shared.genres)) {
+        let style = genre.map_or(theme.dim(), |g| Style::new().fg(shared.genres.colour(theme, &g)));
+        let columns = text::width(&word).min(left).max(1) + 2;
+        said.push((text::left(&word, columns.min(left)), style));
+        left = left.saturating_sub(columns);
+    }
+    let rest = Rect { x: line.x + 2, width: line.width.saturating_sub(2), ..line };
+    let pieces = vec![
+        cell(&item.row.title, title, theme.text()),
+        cell(&item.row.artist, name - title, theme.soft()),
+        (" ".repeat(bar_width + 2), theme.text()),
+    ];
+    let pieces = pieces.into_iter().chain(said);
+    let pieces = pieces.chain([(" ".repeat(left), theme.text()), (format!("{short}{alike}"), theme.warn())]);
+    window::line(frame, rest, 0, pieces.collect());
+    let x = rest.x + name as u16;
+    let bar_area = Rect { x, width: bar_width as u16, ..rest }.intersection(rest);
+    bar::draw(item.row.mix.as_ref(), bar_area, frame.buffer_mut(), theme, &shared.genres);
 }
 
 /// The last line: how far it is to the next retraining.

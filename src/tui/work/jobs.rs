@@ -259,8 +259,7 @@ fn listen(
         // However this ends, the thread that tells must be let go.
         let _end = End(shown);
         let index = Index { path: &context.paths.index, indexer: None, given_up: false };
-        let tags =
-            TagKeeper::new(&context.config.tags, context.auto_write.load(Ordering::Relaxed), hooks);
+        let tags = TagKeeper::new(&context.config.tags, context.auto_write.load(Ordering::Relaxed), hooks);
         let current = Arc::default();
         let mut following = Following { nudge, out, shown, cancel, current, aloud: asked, index, tags };
         following.index.learn(&store, true, out);

@@ -90,12 +90,7 @@ fn look_alikes(store: &Store, seeds: &[i64], genre: &str) -> Result<Found, Store
             rows.push(((near.alike.clamp(0.0, 1.0) * 100.0).round() as u32, row));
         }
     }
-    Ok(Found {
-        rows,
-        said: found.said,
-        heard_otherwise: found.heard_otherwise,
-        contradicted: found.contradicted,
-    })
+    Ok(Found { rows, said: found.said, heard_otherwise: found.heard_otherwise, contradicted: found.contradicted })
 }
 
 fn map(store: &Store) -> Result<Points, StoreError> {

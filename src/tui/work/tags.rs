@@ -141,6 +141,7 @@ impl Worker<'_> {
         let path = &self.context.paths.config;
         crate::config::edit::set(path, "tags", "auto_write", "true")?;
         self.context.auto_write.store(true, Ordering::Relaxed);
+        self.out.done(Done::AutoWrite);
         let said = format!("[tags] auto_write = true in {}; H shows every write and takes it back", clean_path(path));
         self.out.done(Done::Said(Said::good(said)));
         Ok(())

@@ -135,6 +135,8 @@ pub struct App {
     /// The file and the search that the explanation was asked for last.
     asked_why: Option<(i64, String)>,
     typed: Vec<String>,
+    /// A key was pressed since it was opened.
+    touched: bool,
     said: Option<Said>,
     /// Acts of this session that can be taken back, latest last.
     undo: Vec<i64>,
@@ -181,6 +183,7 @@ impl App {
             asked: None,
             asked_why: None,
             typed: Vec::new(),
+            touched: false,
             said: None,
             undo: Vec::new(),
             last: None,
@@ -307,6 +310,7 @@ impl App {
     }
 
     fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        self.touched = true;
         if let Some(overlay) = &mut self.overlay {
             match overlay {
                 Overlay::Command(line) => {

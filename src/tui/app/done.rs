@@ -39,7 +39,8 @@ impl App {
             Done::Report(report) => self.models.report(report),
             Done::Why(file, query, clauses) => self.search.explain(file, query, clauses),
             Done::Offer(preview) => {
-                if self.overlay.is_none() && !self.search.editing() {
+                // Whoever types already must not find their key taken for an answer: the next opening offers it.
+                if !self.touched {
                     self.overlay = Some(Overlay::Offer(Offer::new(*preview)));
                     return vec![Effect::Ask(Ask::Offered)];
                 }

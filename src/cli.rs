@@ -40,9 +40,19 @@ pub struct Global {
     pub verbose: u8,
 }
 
+/// Options of `tui`.
+#[derive(Debug, clap::Args)]
+pub struct TuiArgs {
+    /// List the keys in force with the names that `[ui.keys]` of the settings changes them by
+    #[arg(long)]
+    pub keys: bool,
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Open the terminal UI, as no command at all does
+    Tui(TuiArgs),
     /// Listen to the tracks in folders, and index them
     #[command(
         after_help = "Examples:\n  deepcuts scan ~/Music\n  deepcuts scan --failed\n  deepcuts scan --retry-failed ~/Music"

@@ -32,7 +32,7 @@ use std::{io::IsTerminal, path::PathBuf};
 use anyhow::Context as _;
 
 use crate::{
-    cli::{Cli, Command, Global},
+    cli::{Cli, Command, Global, TuiArgs},
     config::Config,
     log::{self, Talk},
     paths::Paths,
@@ -112,7 +112,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     };
     let desk = Desk::new(&cli.global)?;
     let (talk, file) = match command {
-        None => (Talk::Silent, Some(&desk.paths.log)),
+        None | Some(Command::Tui(TuiArgs { keys: false })) => (Talk::Silent, Some(&desk.paths.log)),
         Some(Command::Watch(_)) => (Talk::Stderr(cli.global.verbose), Some(&desk.paths.log)),
         Some(_) => (Talk::Stderr(cli.global.verbose), None),
     };
@@ -140,7 +140,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Some(Command::History(args)) => history::run(&desk, &args),
         Some(Command::Doctor(args)) => doctor::run(&desk, &args),
         Some(Command::Completions { .. } | Command::Man) => Ok(Outcome::Good),
-        None => tui::run(&desk),
+        Some(Command::Tui(args)) if args.keys => tui::keys(&desk),
+        None | Some(Command::Tui(_)) => tui::run(&desk),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `tui`, or no command at all: open the terminal UI.
 
 use std::{
-    io::IsTerminal,
+    io::{IsTerminal, Write},
     sync::{Arc, atomic::AtomicBool},
 };
 
@@ -16,7 +16,7 @@ use crate::{
         self,
         app::{App, SettingsText},
         event::Effect,
-        keys::Keys,
+        keys::{Keys, Scope},
         term,
         theme::{Depth, Theme},
         work::{Context, Workers},
@@ -55,6 +55,23 @@ pub(super) fn run(desk: &Desk) -> anyhow::Result<Outcome> {
     }
     workers.stop();
     ended?;
+    Ok(Outcome::Good)
+}
+
+fn keys_in_force(desk: &Desk) -> anyhow::Result<Keys> {
+    Keys::changed(&desk.config.ui.keys).with_context(|| format!("settings {}", clean_path(&desk.paths.config)))
+}
+
+/// `tui --keys`: the keys in force, as the settings name them.
+pub(super) fn keys(desk: &Desk) -> anyhow::Result<Outcome> {
+    let keys = keys_in_force(desk)?;
+    let mut out = std::io::stdout().lock();
+    for scope in Scope::ALL {
+        for bound in keys.of(scope) {
+            let name = format!("{}.{}", scope.key(), bound.action.name());
+            writeln!(out, "{name:<28} {:<14} {}", bound.keys.join(", "), bound.help)?;
+        }
+    }
     Ok(Outcome::Good)
 }
 

@@ -36,7 +36,7 @@ impl App {
             Done::Genres(genres) => self.shared.genres = genres,
             Done::Failures(failures) => self.jobs.failures = failures,
             Done::Models(models) => return self.models.show(models),
-            Done::Report(report) => self.models.report(report),
+            Done::Report(report) => self.models.report(*report),
             Done::Why(file, query, clauses) => self.search.explain(file, query, clauses),
             Done::Offer(preview) => {
                 // Whoever types already must not find their key taken for an answer: the next opening offers it.

@@ -256,7 +256,8 @@ mod tests {
             let keys = b.keys.iter().map(|k| (*k).to_owned()).collect();
             let inside = BTreeMap::from([(b.action.name(), KeySetting::Many(keys))]);
             let changed = BTreeMap::from([(b.scope.key(), KeySetting::In(inside))]);
-            Keys::changed(&changed).unwrap_or_else(|e| panic!("{:?}: {e}", b.action));
+            let said = Keys::changed(&changed);
+            assert!(said.is_ok(), "{:?}: {said:?}", b.action);
         }
     }
 }

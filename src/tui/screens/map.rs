@@ -121,7 +121,7 @@ impl Map {
         let (u, v) = ((x - self.sight.x) / across + 0.5, 0.5 - (y - self.sight.y) / up);
         let seen = (0.0..1.0).contains(&u) && (0.0..1.0).contains(&v);
         let (w, h) = (f64::from(self.field.width) * 2.0, f64::from(self.field.height) * 4.0);
-        seen.then(|| ((u * w) as usize, (v * h) as usize))
+        seen.then_some(((u * w) as usize, (v * h) as usize))
     }
 
     /// Select what is nearest to the cross.

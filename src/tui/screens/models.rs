@@ -86,8 +86,8 @@ impl Models {
     }
 
     /// A report has come.
-    pub fn report(&mut self, report: Box<Report>) {
-        self.reports.insert(report.model.clone(), *report);
+    pub fn report(&mut self, report: Report) {
+        self.reports.insert(report.model.clone(), report);
     }
 
     fn selected(&self) -> Option<&ModelRow> {

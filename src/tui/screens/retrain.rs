@@ -71,6 +71,9 @@ pub struct Verdict {
     pub document: String,
 }
 
+/// A point of a curve: steps, share named right of what is learned from, and of what is held out.
+pub type Place = (f64, f64, f64);
+
 /// How retraining stands.
 #[derive(Clone, Debug, PartialEq)]
 pub enum News {
@@ -78,8 +81,8 @@ pub enum News {
     Refused(String),
     /// What is being done: words, done, in all (0: not known), seconds left.
     Step(String, u64, u64, Option<u64>),
-    /// A point of a curve: run, (steps, accuracy on what is learned from, accuracy on what is watched).
-    Point(u32, (f64, f64, f64)),
+    /// A point of the curve of a run.
+    Point(u32, Place),
     /// It is judged.
     Judged(Box<Verdict>),
     /// The new model is in force; tracks named otherwise.
@@ -106,7 +109,7 @@ pub struct Retrain {
     stage: Stage,
     step: (String, u64, u64, Option<u64>),
     /// (run, points) in the order in which they came.
-    curves: Vec<(u32, Vec<(f64, f64, f64)>)>,
+    curves: Vec<(u32, Vec<Place>)>,
     scroll: usize,
     sure: Option<Action>,
 }
@@ -271,7 +274,7 @@ impl Retrain {
         gauge(frame, Rect { y: area.y + 1, height: 1, ..area }, &job, shared);
         let Some((run, points)) = self.curves.last() else { return };
         let colour = |style: ratatui::style::Style| style.fg.unwrap_or_default();
-        let part = |part: fn(&(f64, f64, f64)) -> f64| points.iter().map(|p| (p.0, part(p))).collect();
+        let part = |part: fn(&Place) -> f64| points.iter().map(|p| (p.0, part(p))).collect();
         let mut curves = vec![
             plot::Curve { name: "learned from", points: part(|p| p.1), colour: colour(theme.soft()) },
             plot::Curve { name: "held out", points: part(|p| p.2), colour: colour(theme.accent()) },

@@ -146,6 +146,45 @@ def tag(machine):
     expect(machine.hashes() == before, "after undo every file is what it was, byte for byte (sha256)")
 
 
+def learn(machine):
+    """Correct what is heard as one genre to another of our own, retrain, see that everything follows, and go back."""
+    everything = lambda: sorted(machine.json("export")["tracks"], key=lambda t: t["path"])
+    tops = Counter(max(t["mix"], key=t["mix"].get) for t in everything() if t["mix"])
+    heard_as, count = tops.most_common(1)[0]
+    alike = [t["path"] for t in everything() if t["mix"] and max(t["mix"], key=t["mix"].get) == heard_as]
+    asked = machine.json("review", "--limit", "5")["review"]
+    expect(asked and all(row["reason"] for row in asked), f"the review queue has reasons: {asked[0]['reason']}")
+    for path in alike[::2]:
+        machine.run("correct", path, "homegrown", check=0)
+    before = everything()
+    few = machine.run("retrain", "--yes")
+    if len(alike[::2]) < 20:
+        expect(few.returncode == 1 and "more track" in few.stderr, f"refused: {few.stderr.strip()[10:120]}")
+    else:
+        machine.run("models", "rollback")
+    began = time.monotonic()
+    ran = machine.run("retrain", "--yes", "--force", "--format", "json", check=0)
+    if ran.returncode != 0:
+        return
+    told = json.loads(ran.stdout)
+    mine, changes = told["report"]["mine"], told["changes"]
+    say(f"        {time.monotonic() - began:.1f} s; held out {mine['before']:.2f} -> {mine['after']:.2f}, "
+        f"{changes['changed']} of {changes['tracks']} would change; gate: {'passed' if told['passed'] else told['reasons'][0]}")
+    new = {t["path"]: t["mix"] for t in everything()}
+    moved = [p for p in alike[1::2] if new[p].get("homegrown", 0) > 0]
+    expect(moved, f"{len(moved)} of {len(alike[1::2])} look-alikes that nobody corrected have a share of the new genre")
+    found = machine.run("search", "homegrown", "--format", "paths").stdout.splitlines()
+    wanted = [p for p, mix in new.items() if mix.get("homegrown", 0) >= 0.15]
+    expect(sorted(found) == sorted(wanted), f"search follows: {len(found)} tracks of the new genre")
+    diff = machine.run("tag", "--dry-run", "--policy", "replace").stdout
+    expect("Homegrown" in diff, "tag previews follow")
+    expect(heard(machine.scan()) == 0, "nothing is decoded again")
+    machine.run("models", "rollback", check=0)
+    expect(everything() == before, "after the rollback every mix is what it was")
+    for _ in alike[::2]:
+        machine.run("correct", "--undo", check=0)
+
+
 def know_again(machine):
     line = machine.scan()
     expect(heard(line) == 0, "a second scan hears nothing")
@@ -220,6 +259,7 @@ def main():
         say(machine.run("search", "").stdout)
         agree(machine)
         tag(machine)
+        learn(machine)
         know_again(machine)
         for step in ("killed", "offline"):
             (folder / step).mkdir()

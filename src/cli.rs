@@ -93,6 +93,11 @@ pub enum Command {
         after_help = "Examples:\n  deepcuts genre list\n  deepcuts genre rename hiphop 'Hip Hop'\n  deepcuts genre merge disco pop\n  deepcuts genre alias electronic 'trip hop'\n  deepcuts genre undo\n\nA new genre comes of a correction that names it."
     )]
     Genre(GenreArgs),
+    /// Let the model learn from your corrections; shows what would change, and asks
+    #[command(
+        after_help = "Examples:\n  deepcuts retrain --dry-run      learn, and see what would change\n  deepcuts retrain                and put it in force, if you agree\n  deepcuts retrain --full         the whole network, from the audio: slower\n  deepcuts models rollback        and back\n\nIt takes corrected tracks of several artists (20 of 5; `deepcuts review` lists those that teach most). A model that\ndoes not surely gain on corrections it has not seen, or that forgets what it knew, is not proposed; [retrain] in the\nsettings says how sure and how much, --force says otherwise."
+    )]
+    Retrain(RetrainArgs),
     /// Train a network on labelled music
     #[command(
         after_help = "Examples:\n  deepcuts train ~/labelled                 (GENRE/FILE inside)\n  deepcuts train list.csv --arch cnn --front-end paper-128\n  deepcuts train --library --name mine\n  deepcuts train ~/labelled --resume       (after Ctrl-C, or a crash)"
@@ -104,7 +109,9 @@ pub enum Command {
     )]
     Eval(EvalArgs),
     /// The models there are, and what they are worth
-    #[command(after_help = "Examples:\n  deepcuts models list\n  deepcuts models show cuts")]
+    #[command(
+        after_help = "Examples:\n  deepcuts models list\n  deepcuts models show cuts\n  deepcuts models use cuts-1\n  deepcuts models rollback\n  deepcuts models eval --mine\n\nWho listens: the model that was put in force last (by `retrain` or `use`), else [ears] model of the settings. Changing\nthat setting afterwards wins over it."
+    )]
     Models(ModelsArgs),
     /// How much of the library is heard, and what failed
     Status(StatusArgs),
@@ -335,6 +342,29 @@ pub struct ReviewArgs {
     pub format: Form,
 }
 
+/// `retrain`
+#[derive(Debug, Args)]
+pub struct RetrainArgs {
+    /// The last layer, from what is kept of the tracks: seconds (the default)
+    #[arg(long, conflicts_with = "full")]
+    pub head: bool,
+    /// The whole network, from the audio of the corrected tracks
+    #[arg(long)]
+    pub full: bool,
+    /// Propose it whatever the gate says, and learn from fewer corrections than it takes
+    #[arg(long)]
+    pub force: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show what would change, and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+}
+
 /// `genre`
 #[derive(Debug, Args)]
 pub struct GenreArgs {
@@ -492,6 +522,33 @@ pub struct ModelsArgs {
 pub enum ModelsCommand {
     /// All of them, yours and those that came along; * marks the one that listens
     List {
+        /// How it is written
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
+    },
+    /// Put one in force; the library is named again from what is kept of it
+    Use {
+        /// Name, path, or the beginning of its id
+        model: String,
+    },
+    /// Take the last change of model back, whole
+    Rollback,
+    /// What was put in force, and when
+    History {
+        /// How it is written
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
+    },
+    /// Delete one of yours, with all that it heard
+    Rm {
+        /// Its name
+        model: String,
+    },
+    /// How well the one in force does on your own music
+    Eval {
+        /// On the tracks that you corrected and it did not learn from
+        #[arg(long, required = true)]
+        mine: bool,
         /// How it is written
         #[arg(long, value_enum, default_value_t)]
         format: Form,

@@ -25,6 +25,8 @@ pub struct Config {
     pub tags: Tags,
     /// What the words of a search mean.
     pub search: Search,
+    /// When a retrained model is good enough.
+    pub retrain: Retrain,
     /// How the library is watched.
     pub watch: Watch,
     /// Programs that are told what happens.
@@ -183,6 +185,40 @@ impl Default for Search {
             no: 5,
             about: 5,
             aliases: BTreeMap::new(),
+        }
+    }
+}
+
+/// When a retrained model is good enough.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retrain {
+    /// Corrected tracks that it takes.
+    pub min_tracks: u32,
+    /// Artists (or albums) that they must come from.
+    pub min_artists: u32,
+    /// Corrected tracks that make a new genre an output of the model.
+    pub new_genre_tracks: u32,
+    /// The gain on held-out corrections that the whole 95 % interval must lie above, as a share.
+    pub min_gain: f64,
+    /// What may be lost on base music that the network never saw, as a share.
+    pub max_base_loss: f64,
+    /// Folds by artist over the corrections.
+    pub folds: u32,
+    /// The same seed makes the same model on the same machine.
+    pub seed: u32,
+}
+
+impl Default for Retrain {
+    fn default() -> Self {
+        Self {
+            min_tracks: 20,
+            min_artists: 5,
+            new_genre_tracks: 3,
+            min_gain: 0.0,
+            max_base_loss: 0.01,
+            folds: 10,
+            seed: 0,
         }
     }
 }
@@ -355,6 +391,13 @@ impl Config {
         };
         share("tags.min_share", self.tags.min_share)?;
         share("tags.unsure_limit", self.tags.unsure_limit)?;
+        share("retrain.max_base_loss", self.retrain.max_base_loss)?;
+        if !(-1.0..=1.0).contains(&self.retrain.min_gain) {
+            return Err(format!("retrain.min_gain = {}: it must lie between -1 and 1", self.retrain.min_gain));
+        }
+        if self.retrain.folds < 2 {
+            return Err(format!("retrain.folds = {}: it takes at least 2", self.retrain.folds));
+        }
         if self.tags.joiner.contains('\0') {
             return Err("tags.joiner: it must not hold a NUL character".into());
         }

@@ -12,6 +12,7 @@ mod index;
 mod manual;
 mod models;
 mod readers;
+mod retrain;
 mod review;
 mod scan;
 mod search;
@@ -127,6 +128,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Some(Command::Correct(args)) => correct::run(&desk, &args),
         Some(Command::Review(args)) => review::run(&desk, &args),
         Some(Command::Genre(args)) => genre::run(&desk, &args),
+        Some(Command::Retrain(args)) => retrain::run(&desk, &args),
         Some(Command::Train(args)) => train::run(&desk, &args),
         Some(Command::Eval(args)) => eval::run(&desk, &args),
         Some(Command::Models(args)) => models::run(&desk, &args),

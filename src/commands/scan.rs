@@ -16,6 +16,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{Desk, Outcome, index::IndexKeeper, library_path, tag};
 use crate::{
     cli::{Form, ScanArgs},
+    corrections::models,
     ears,
     hooks::Hooks,
     paths,
@@ -95,19 +96,23 @@ pub(super) fn roots(desk: &Desk, store: &Store, named: &[PathBuf]) -> anyhow::Re
 
 /// How the ears are started, and the card of the model in force.
 pub(crate) fn ears_setup(desk: &Desk) -> anyhow::Result<(ears::Setup, ModelCard)> {
+    // Without a library, or with one that cannot be read, nothing was promoted.
+    let store = desk.reader().ok();
+    let (model, card) = models::in_force(store.as_ref(), &desk.paths, &desk.config.ears.model)?;
+    Ok((ears_setup_for(desk, model)?, card))
+}
+
+/// How the ears are started with these weights.
+pub(super) fn ears_setup_for(desk: &Desk, model: PathBuf) -> anyhow::Result<ears::Setup> {
     let settings = &desk.config.ears;
-    let program = paths::ears().map_err(anyhow::Error::msg)?;
-    let model = desk.paths.model(&settings.model).map_err(anyhow::Error::msg)?;
-    let card = ModelCard::read_for(&model)?;
-    let setup = ears::Setup {
-        program,
+    Ok(ears::Setup {
+        program: paths::ears().map_err(anyhow::Error::msg)?,
         model,
         device: settings.device.clone(),
         workers: settings.workers,
         stall: Duration::from_secs(u64::from(settings.stall_seconds)),
         idle: Duration::from_secs(30),
-    };
-    Ok((setup, card))
+    })
 }
 
 /// A flag that Ctrl-C, SIGTERM and SIGHUP set; the second signal ends the program at once.

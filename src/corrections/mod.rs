@@ -5,7 +5,14 @@
 //! and the ears, and knows neither command line nor UI.
 
 pub mod exchange;
+pub mod gate;
+pub mod judge;
+pub mod lessons;
 pub mod like;
+pub mod models;
+pub mod preview;
+pub mod report;
+pub mod retrain;
 pub mod review;
 mod space;
 

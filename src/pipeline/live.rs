@@ -12,10 +12,12 @@ use std::{
 };
 
 use crossbeam_channel::RecvTimeoutError;
+use deepcuts_protocol::ModelCard;
 
 use super::{Follow, Report, Root, Scan, scan};
 use crate::{
     config, crawl,
+    ears::Setup,
     progress::Progress,
     store::{Store, StoreError},
     track::path_bytes,
@@ -64,7 +66,8 @@ pub fn stay(store: &Store, what: &Scan<'_>, stay: &mut dyn Stay, cancel: &Atomic
     let every = |minutes: u32| (minutes > 0).then(|| Duration::from_secs(60 * u64::from(minutes)));
     let mut looked = Instant::now();
     let mut polled_at = Instant::now();
-    changed.take_back(run(store, what, what.roots.clone(), stay, cancel)?);
+    let mut with = With { ears: what.ears.clone(), card: what.card.clone() };
+    changed.take_back(run(store, what, &with, what.roots.clone(), stay, cancel)?);
     while !cancel.load(Ordering::Relaxed) {
         let wait = changed.wait().min(TICK);
         match watch.as_ref().map(|w| w.changed().recv_timeout(wait)) {
@@ -78,13 +81,14 @@ pub fn stay(store: &Store, what: &Scan<'_>, stay: &mut dyn Stay, cancel: &Atomic
         }
         let lost = watch.as_ref().is_some_and(Watch::lost) || changed.paths.len() > MANY;
         let reconcile = every(settings.reconcile_minutes).is_some_and(|time| looked.elapsed() >= time);
-        if lost || reconcile {
+        let promoted = with.follow(store)?;
+        if lost || reconcile || promoted {
             if lost {
                 tracing::warn!("changes were lost; everything is looked through");
             }
             changed.paths.clear();
             looked = Instant::now();
-            changed.take_back(run(store, what, what.roots.clone(), stay, cancel)?);
+            changed.take_back(run(store, what, &with, what.roots.clone(), stay, cancel)?);
             continue;
         }
         let mut due: Vec<Root> = changed.due().into_iter().filter_map(|path| part(&roots, path)).collect();
@@ -95,7 +99,7 @@ pub fn stay(store: &Store, what: &Scan<'_>, stay: &mut dyn Stay, cancel: &Atomic
         if due.is_empty() {
             stay.idle(store);
         } else {
-            changed.take_back(run(store, what, due, stay, cancel)?);
+            changed.take_back(run(store, what, &with, due, stay, cancel)?);
         }
     }
     Ok(())
@@ -119,10 +123,33 @@ fn watch(roots: &[PathBuf], settings: &config::Watch, stay: &mut dyn Stay) -> (O
     (Some(watch), polled)
 }
 
+/// What listens: the model that the stay began with, or that another process has put in force since.
+struct With {
+    ears: Setup,
+    card: ModelCard,
+}
+
+impl With {
+    /// Take up the model that is in force now; true when it is another than before.
+    fn follow(&mut self, store: &Store) -> Result<bool, StoreError> {
+        let Some(now) = store.current_model()?.filter(|now| now.card.id() != self.card.id()) else {
+            return Ok(false);
+        };
+        if !now.path.exists() {
+            return Ok(false);
+        }
+        tracing::info!(model = now.card.name, "another model was put in force");
+        self.ears.model = now.path;
+        self.card = now.card;
+        Ok(true)
+    }
+}
+
 /// One scan; what was still changing has to be looked at again.
 fn run(
     store: &Store,
     what: &Scan<'_>,
+    with: &With,
     roots: Vec<Root>,
     stay: &mut dyn Stay,
     cancel: &AtomicBool,
@@ -132,8 +159,8 @@ fn run(
         roots,
         retry_failed: false,
         config: what.config,
-        ears: what.ears.clone(),
-        card: what.card.clone(),
+        ears: with.ears.clone(),
+        card: with.card.clone(),
         hooks: what.hooks,
     };
     let report = scan(store, &part, stay, &progress, cancel)?;

@@ -29,6 +29,7 @@ use crate::{
     ears,
     hooks::{Hooks, Scanned},
     progress::Progress,
+    relabel,
     store::{NewFile, Store, StoreError},
     track::FileStamp,
 };
@@ -160,7 +161,13 @@ pub fn scan(
     cancel: &AtomicBool,
 ) -> Result<Report, StoreError> {
     store.put_model(&scan.ears.model, &scan.card)?;
-    store.use_model(scan.card.id())?;
+    if !store.listen_with(scan.card.id(), &scan.config.ears.model)? {
+        tracing::info!("another model was put in force; what is heard now counts once it is named again");
+    }
+    // What another head on this trunk has heard need not be decoded again.
+    if let Err(error) = relabel::missing(store, &scan.ears, &scan.card, cancel, &mut |_, _| {}) {
+        tracing::warn!(%error, "what another model heard could not be named again; it is heard again");
+    }
     let current = Some((scan.card.id(), scan.card.feature_version));
     let mut plans = Vec::new();
     for root in &scan.roots {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use deepcuts_protocol::ModelCard;
+use rusqlite::Connection;
 
 use super::{Result, Store, now_ms, taxonomy::genre_in};
 use crate::track::{path_bytes, path_from_bytes};
@@ -29,22 +30,17 @@ impl Store {
     /// # Errors
     /// What SQLite says.
     pub fn put_model(&self, weights: &Path, card: &ModelCard) -> Result<()> {
-        let json = serde_json::to_string(card).map_err(|e| self.value(e.to_string()))?;
-        self.atomically(|conn| {
-            conn.prepare_cached(
-                "INSERT INTO models (id, name, path, card, parent, added_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT DO UPDATE SET path = ?3",
-            )?
-            .execute(rusqlite::params![
-                card.id(),
-                card.name,
-                path_bytes(weights),
-                json,
-                card.parent,
-                now_ms()
-            ])?;
-            card.genres.iter().try_for_each(|name| genre_in(conn, name).map(|_| ()))
-        })
+        self.atomically(|conn| self.put_model_in(conn, weights, card))
+    }
+
+    pub(super) fn put_model_in(&self, conn: &Connection, weights: &Path, card: &ModelCard) -> rusqlite::Result<()> {
+        let json = serde_json::to_string(card).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+        conn.prepare_cached(
+            "INSERT INTO models (id, name, path, card, parent, added_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE SET path = ?3",
+        )?
+        .execute(rusqlite::params![card.id(), card.name, path_bytes(weights), json, card.parent, now_ms()])?;
+        card.genres.iter().try_for_each(|name| genre_in(conn, name).map(|_| ()))
     }
 
     /// Make a known model the current one, and work out every mix again that it has heard.
@@ -52,21 +48,24 @@ impl Store {
     /// # Errors
     /// What SQLite says.
     pub fn use_model(&self, id: &str) -> Result<()> {
-        if self.meta(CURRENT)?.as_deref() == Some(id) {
-            return Ok(());
-        }
-        self.atomically(|conn| {
-            conn.prepare_cached("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2")?
-                .execute([CURRENT, id])?;
-            let tracks: Vec<i64> = conn
-                .prepare_cached("SELECT DISTINCT track_id FROM analyses")?
-                .query_map([], |r| r.get(0))?
-                .collect::<rusqlite::Result<_>>()?;
-            tracks.into_iter().try_for_each(|track| self.refresh_mix_in(conn, track))
-        })
+        self.atomically(|conn| self.use_model_in(conn, id))
     }
 
-    /// Every known model, newest first.
+    pub(super) fn use_model_in(&self, conn: &Connection, id: &str) -> rusqlite::Result<()> {
+        let current = conn.prepare_cached("SELECT 1 FROM meta WHERE key = ?1 AND value = ?2")?.exists([CURRENT, id])?;
+        if current {
+            return Ok(());
+        }
+        conn.prepare_cached("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2")?
+            .execute([CURRENT, id])?;
+        let tracks: Vec<i64> = conn
+            .prepare_cached("SELECT DISTINCT track_id FROM analyses")?
+            .query_map([], |r| r.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        tracks.into_iter().try_for_each(|track| self.refresh_mix_in(conn, track))
+    }
+
+    /// Every known model, newest first; candidates are none.
     ///
     /// # Errors
     /// What SQLite says; a card that cannot be read.
@@ -74,7 +73,9 @@ impl Store {
         let current = self.meta(CURRENT)?;
         let read = || -> rusqlite::Result<Vec<(String, PathBuf, String, i64)>> {
             self.conn
-                .prepare_cached("SELECT id, path, card, added_ms FROM models ORDER BY added_ms DESC, id")?
+                .prepare_cached(
+                    "SELECT id, path, card, added_ms FROM models WHERE NOT candidate ORDER BY added_ms DESC, id",
+                )?
                 .query_map([], |r| {
                     Ok((r.get(0)?, path_from_bytes(r.get_ref(1)?.as_blob()?).to_path_buf(), r.get(2)?, r.get(3)?))
                 })?

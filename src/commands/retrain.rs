@@ -12,8 +12,8 @@ use super::{
     Desk, Outcome,
     index::IndexKeeper,
     scan::{cancel_on_signal, ears_setup},
-    tag::ask,
     train::Show,
+    write::ask,
 };
 use crate::{
     cli::{Form, RetrainArgs},

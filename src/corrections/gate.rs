@@ -23,7 +23,9 @@ pub fn judge(report: &RetrainReport, settings: &config::Retrain) -> Verdict {
         against.push(format!("these corrections contradict each other: {why}"));
     }
     let mine = &report.mine;
-    if !(mine.gain_low > settings.min_gain) {
+    // Asked so that a figure that is no number does not pass.
+    let gains = mine.gain_low > settings.min_gain;
+    if !gains {
         against.push(format!(
             "on your own corrected tracks, each judged by a model that had not seen its artist, it gains {} points \
              [{}, {}]; the whole interval must lie above {}",
@@ -34,14 +36,14 @@ pub fn judge(report: &RetrainReport, settings: &config::Retrain) -> Verdict {
         ));
     }
     match &report.base {
-        Some(base) if base.gain < -settings.max_base_loss || base.gain_high < 0.0 => against.push(format!(
+        Some(base) if base.gain >= -settings.max_base_loss && base.gain_high >= 0.0 => {}
+        Some(base) => against.push(format!(
             "on music of artists that the network never saw it loses {} points [{}, {}]; {} are allowed",
             points(-base.gain),
             points(base.gain_low),
             points(base.gain_high),
             points(settings.max_base_loss)
         )),
-        Some(_) => {}
         None => notes.push("whether it forgets what the old model knew could not be judged: no replay set".to_owned()),
     }
     let passed = against.is_empty();

@@ -92,7 +92,7 @@ pub fn mine(store: &Store, model: &ModelRow, reports: &Path) -> Result<Mine, Sto
         *mine.calibration_error.get_or_insert(0.0) += (mean - share).abs() * n as f64 / chunks as f64;
     }
     mine.confusions = confusions.into_iter().map(|((said, heard), n)| (said, heard, n)).collect();
-    mine.confusions.sort_by(|a, b| b.2.cmp(&a.2));
+    mine.confusions.sort_by_key(|c| std::cmp::Reverse(c.2));
     if mine.learned > 0 {
         mine.held_out = held_out(&reports.join(format!("{}.json", model.card.name)), model.card.id());
     }

@@ -49,7 +49,7 @@ impl Preview {
         })?;
         keep_biggest(&mut preview.biggest);
         preview.flows = flows.into_iter().map(|((from, to), n)| (from, to, n)).collect();
-        preview.flows.sort_by(|a, b| b.2.cmp(&a.2));
+        preview.flows.sort_by_key(|flow| std::cmp::Reverse(flow.2));
         Ok(preview)
     }
 }

@@ -103,17 +103,20 @@ impl Store {
         )
     }
 
-    /// Make a model known that counts for nothing until it is promoted.
+    /// Make a model known that counts for nothing until it is promoted. One that is known already stays as it is.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn put_candidate(&self, weights: &std::path::Path, card: &deepcuts_protocol::ModelCard) -> Result<()> {
         self.atomically(|conn| {
-            let known = conn.prepare_cached("SELECT 1 FROM models WHERE id = ?1")?.exists([card.id()])?;
-            self.put_model_in(conn, weights, card)?;
-            if !known {
-                conn.prepare_cached("UPDATE models SET candidate = 1 WHERE id = ?1")?.execute([card.id()])?;
+            // The same corrections make the same weights: a model that was rolled back may come again.
+            let known =
+                conn.prepare_cached("SELECT 1 FROM models WHERE id = ?1 AND NOT candidate")?.exists([card.id()])?;
+            if known {
+                return Ok(());
             }
+            self.put_model_in(conn, weights, card)?;
+            conn.prepare_cached("UPDATE models SET candidate = 1 WHERE id = ?1")?.execute([card.id()])?;
             Ok(())
         })
     }

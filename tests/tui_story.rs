@@ -148,6 +148,98 @@ fn scan_search_correct_undo_tag_undo() {
     assert!(!after.contains("Library"), "the terminal is not as it was:\n{after}");
 }
 
+/// Ten artists' folders with four tracks each that the model hears as rock, and six tracks of jazz.
+fn rock_and_jazz() -> Machine {
+    let machine = Machine::new();
+    for artist in 0..10 {
+        for n in 0..4 {
+            machine.wav(&format!("artist{artist}/rock8-{n}.wav"), 10 * artist + n);
+        }
+    }
+    for n in 0..6 {
+        machine.wav(&format!("other/jazz8-{n}.wav"), 1000 + n);
+    }
+    machine.scan().exits(0);
+    machine
+}
+
+#[test]
+fn search_correct_retrain_accept_tag_undo_and_roll_back() {
+    let machine = rock_and_jazz();
+    let tagged = machine.music.join("artist9/rock8-0.wav");
+    let before = fs::read(&tagged).unwrap();
+    let Some(ui) = Tmux::open(&machine, &[]) else { return };
+    ui.declines().sees("46 tracks");
+
+    // Two artists are too few: it says how many more of what, and nothing has begun.
+    ui.keys("/").text("path:artist0 or path:artist1").sees("8 hits");
+    ui.keys("Enter a e").sees("the 8 marked tracks");
+    ui.text("zouk").sees("a new genre: Zouk");
+    ui.keys("Enter Enter").sees("corrected 8 tracks");
+    ui.keys("T").sees("12 more tracks");
+    ui.keys("Escape");
+    // The review knows, too, and asks for what nobody spoke of.
+    ui.keys("r").sees("8 of 20 tracks, 2 of 5 artists said");
+    let asked = ui.sees("what teaches most first");
+    assert!(asked.contains("Worth your word") && asked.contains("why "), "{asked}");
+
+    // Four more artists: it learns, and shows what would change before anything does.
+    ui.keys("/ C-u").text("path:artist2 or path:artist3 or path:artist4 or path:artist5").sees("16 hits");
+    ui.keys("Enter a .").sees("corrected 16 tracks");
+    ui.keys("T").sees("It may be used");
+    let report = ui.sees("16 of 22 tracks would have another main genre");
+    assert!(report.contains("rock → zouk"), "{report}");
+    ui.keys("Escape 1").until("nothing has changed", |s| line(s, "Rock").ends_with("16") || s.contains("16"));
+    ui.keys("T").sees("It may be used");
+    ui.keys("w").sees("the new model is in force: 16 tracks");
+    ui.keys("Escape / C-u").text("mostly zouk").sees("40 hits");
+    ui.keys("Enter").sees("Why rock8");
+    ui.keys("6").until("the new model in force", |s| line(s, "● scripted-1").contains("scripted-1"));
+
+    // What it says now is what would be written; and every byte comes back.
+    ui.keys("/ C-u").text("path:artist9 mostly zouk").sees("4 hits");
+    ui.keys("Enter W").sees("4 would change");
+    ui.keys("w w").sees("4 files written");
+    assert_ne!(fs::read(&tagged).unwrap(), before);
+    ui.keys("H").sees("4 written");
+    ui.keys("z z").sees("4 files taken back, 4 byte for byte");
+    assert_eq!(fs::read(&tagged).unwrap(), before);
+
+    // And the model, too.
+    ui.keys("Escape 6 b").sees("back to the model before?");
+    ui.keys("b").sees("scripted is in force");
+    ui.keys("/ C-u").text("mostly zouk").sees("24 hits");
+    ui.keys("Enter u u").sees("0 hits");
+    ui.keys("Escape Escape q");
+    ui.sees("ENDED 0 echo");
+}
+
+#[test]
+fn retraining_can_be_left_alone_stopped_and_refused() {
+    let machine = rock_and_jazz();
+    for artist in 0..6 {
+        machine.run(&["correct", machine.music.join(format!("artist{artist}")).to_str().unwrap(), "zouk"]).exits(0);
+    }
+    {
+        let Some(ui) = Tmux::open(&machine, &[("DEEPCUTS_SCRIPT_RETRAIN", "slow")]) else { return };
+        ui.declines().sees("46 tracks");
+        ui.keys("T").sees("held out");
+        ui.keys("Escape").sees("learning ");
+        // Keys are obeyed meanwhile.
+        ui.keys("6").sees("scripted");
+        ui.keys("T X").sees("stopped; nothing was changed");
+        ui.keys("Escape q").sees("ENDED 0 echo");
+    }
+    let Some(ui) = Tmux::open(&machine, &[("DEEPCUTS_SCRIPT_RETRAIN", "lose")]) else { return };
+    ui.sees("46 tracks");
+    ui.keys("T").sees("Better not used");
+    ui.keys("x").sees("thrown away; nothing was changed");
+    ui.keys("Escape q").sees("ENDED 0 echo");
+    let models = fs::read_dir(machine.at("library-models")).unwrap().flatten();
+    let left: Vec<_> = models.map(|e| e.file_name().into_string().unwrap()).filter(|n| n != "reports").collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
 #[test]
 fn writing_as_heard_is_offered_once_and_begins_at_a_yes() {
     let machine = Machine::new();

@@ -4,7 +4,7 @@ use super::{App, Overlay, Pane};
 use crate::tui::{
     data::thousands,
     event::{Ask, Done, Effect, Said, Slot},
-    screens::offer::Offer,
+    screens::{offer::Offer, retrain::News},
 };
 
 impl App {
@@ -55,6 +55,9 @@ impl App {
             }
             Done::Map(points) => self.map.show(points),
             Done::Retrain(news) => {
+                if matches!(*news, News::Used(_)) {
+                    self.review.again(false);
+                }
                 let open = matches!(self.overlay, Some(Overlay::Retrain));
                 self.said = self.retrain.news(*news, open).or(self.said.take());
             }

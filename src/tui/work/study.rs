@@ -1,7 +1,7 @@
 //! The study worker: what needs all tracks at once. The review queue, look-alikes, the map. Each takes as long as it
 //! takes, a second over a large library; none makes a key wait.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use super::{Context, Mailbox, Out, mailbox::Mail};
 use crate::{
@@ -35,7 +35,7 @@ pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context) {
     loop {
         let answered = match mail.take(None) {
             Mail::Closed => return,
-            Mail::One(Ask::Review) => review(&store).map(|queue| Done::Review(Box::new(queue))),
+            Mail::One(Ask::Review) => review(&store, context).map(|queue| Done::Review(Box::new(queue))),
             Mail::One(Ask::LookAlikes(seeds, genre)) => {
                 look_alikes(&store, &seeds, &genre).map(|found| Done::LookAlikes(genre, Box::new(found)))
             }
@@ -55,7 +55,7 @@ fn row(store: &Store, track: i64) -> Result<Option<Arc<Row>>, StoreError> {
     Ok(Some(Arc::new(Row::of(file, store.mix(track)?))))
 }
 
-fn review(store: &Store) -> Result<Queue, StoreError> {
+fn review(store: &Store, context: &Context) -> Result<Queue, StoreError> {
     let mut items = Vec::new();
     for asked in review::queue(store, QUEUE)? {
         if let Some(row) = row(store, asked.track)? {
@@ -67,19 +67,18 @@ fn review(store: &Store) -> Result<Queue, StoreError> {
             items.push(Item { row, reason, short, alike: asked.look_alikes });
         }
     }
-    Ok(Queue { items, lessons: lessons(store)? })
+    Ok(Queue { items, lessons: lessons(store, context)? })
 }
 
-/// How many tracks and artists the user has spoken of.
-fn lessons(store: &Store) -> Result<Lessons, StoreError> {
-    let corrections = store.corrections(None)?;
-    let tracks: BTreeSet<i64> = corrections.iter().filter(|c| c.undone_ms.is_none()).map(|c| c.track).collect();
-    let mut artists = BTreeSet::new();
-    for track in &tracks {
-        let file = store.files_of(*track)?.into_iter().next();
-        artists.extend(file.map(|f| f.tags.artist.or(f.tags.album_artist).unwrap_or_default()));
-    }
-    Ok(Lessons { tracks: tracks.len(), artists: artists.len(), need_tracks: 20, need_artists: 5 })
+/// How far the corrections are towards a retraining.
+fn lessons(store: &Store, context: &Context) -> Result<Lessons, StoreError> {
+    let settings = &context.config.retrain;
+    let (tracks, artists) = match store.current_model()? {
+        Some(model) => crate::corrections::lessons::Lessons::collect(store, &model.card, settings)?.count(),
+        None => (0, 0),
+    };
+    let (need_tracks, need_artists) = (settings.min_tracks as usize, settings.min_artists as usize);
+    Ok(Lessons { tracks, artists, need_tracks, need_artists })
 }
 
 fn look_alikes(store: &Store, seeds: &[i64], genre: &str) -> Result<Found, StoreError> {

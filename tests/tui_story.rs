@@ -49,6 +49,10 @@ impl Tmux {
     fn keys(&self, keys: &str) -> &Self {
         for key in keys.split(' ') {
             self.run(&["send-keys", "-t", "s", key]);
+            // An Escape and a key in one breath are that key with Alt.
+            if key == "Escape" {
+                std::thread::sleep(Duration::from_millis(150));
+            }
         }
         self
     }
@@ -189,7 +193,9 @@ fn search_correct_retrain_accept_tag_undo_and_roll_back() {
     ui.keys("T").sees("It may be used");
     let report = ui.sees("16 of 22 tracks would have another main genre");
     assert!(report.contains("rock → zouk"), "{report}");
-    ui.keys("Escape 1").until("nothing has changed", |s| line(s, "Rock").ends_with("16") || s.contains("16"));
+    ui.keys("Escape 1").sees("corrected");
+    ui.keys("/ C-u").text("mostly zouk").sees("24 hits");
+    ui.keys("Enter");
     ui.keys("T").sees("It may be used");
     ui.keys("w").sees("the new model is in force: 16 tracks");
     ui.keys("Escape / C-u").text("mostly zouk").sees("40 hits");

@@ -257,6 +257,12 @@ pub enum ExportForm {
     Csv,
     /// As `search --format json`
     Json,
+    /// A smart playlist of Navidrome, by the shares in the files' tags (`write_shares`); it keeps itself up to date
+    Nsp,
+    /// A shell script that gives beets the shares as flexible fields
+    Beets,
+    /// Commands for MPD that set the shares as stickers; --relative-to is its music directory
+    MpdStickers,
 }
 
 /// `export`

@@ -162,3 +162,54 @@ fn export_writes_playlists_for_any_player() {
     let csv = machine.run(&["export", "--format", "csv"]).exits(0).out();
     assert_eq!(csv.matches("\r\n").count(), 6, "{csv}");
 }
+
+#[test]
+fn a_search_can_ask_for_what_sounds_like_a_track() {
+    let machine = machine();
+    let seed = machine.at("Music/jazz8.wav");
+    let seed = seed.to_str().unwrap();
+    let names = |query: &[&str]| -> Vec<String> {
+        let words = [&["search", "--format", "paths"][..], query].concat();
+        let out = machine.run(&words).exits(0).out();
+        out.lines().map(|line| line.rsplit('/').next().unwrap().to_owned()).collect()
+    };
+    // As `similar` has it: nearest first, the track itself left out.
+    let similar = machine.run(&["similar", seed, "--same-artist", "--format", "paths"]).exits(0).out();
+    let similar: Vec<&str> = similar.lines().map(|line| line.rsplit('/').next().unwrap()).collect();
+    assert_eq!(names(&[&format!("like:{seed}")]), similar);
+    assert_eq!(names(&["like:jazz8"]), similar);
+    // It is one clause among others: they narrow it, a limit cuts it, an order arranges it, a playlist takes it.
+    assert_eq!(names(&["like:jazz8 no metal"]), ["jazz6-blues2.wav", "blues3.wav"]);
+    assert_eq!(names(&["like:jazz8 limit:1"]), similar[..1]);
+    assert_eq!(names(&["like:jazz8 limit:2 path-"]), ["metal5-jazz3.wav", "jazz6-blues2.wav"]);
+    machine.run(&["search", "--save", "near", "like:jazz8"]).exits(0);
+    assert_eq!(names(&["@near blues"]), ["jazz6-blues2.wav", "blues3.wav"]);
+    assert!(machine.run(&["export", "like:jazz8"]).exits(0).out().starts_with("#EXTM3U"));
+    let said = machine.run(&["search", "like:jazz8"]).exits(0).out();
+    assert!(said.starts_with("everything, sounding like jazz8 - 4 of 5 tracks"), "{said}");
+    assert!(machine.run(&["search", "jazz -like:jazz8"]).exits(2).err().contains("no opposite"));
+    assert!(machine.run(&["search", "like:nothing"]).exits(2).err().contains("no track of the library"));
+}
+
+#[test]
+fn shares_go_to_other_programs() {
+    let machine = machine();
+    let smart = machine.run(&["export", "mostly jazz, no", "metal", "--format", "nsp"]);
+    let smart = smart.exits(0).json();
+    assert_eq!(smart["any"][0], serde_json::json!({"gt": {"genre_share_jazz": 0.495}}));
+    let unsayable = machine.run(&["export", "starts with jazz", "--format", "nsp"]).exits(2).err();
+    assert!(unsayable.contains("cannot say: jazz >= 50% of the first"), "{unsayable}");
+    let script = machine.run(&["export", "pure jazz", "--format", "beets"]).exits(0).out();
+    let path = machine.at("Music/jazz8.wav");
+    let line =
+        format!("beet modify -y -W -M genre_share_jazz=1.0000 genre_share_unsure=0.0000 'path:{}'", path.display());
+    assert_eq!(script.lines().last(), Some(&line[..]));
+    let music = machine.music.to_str().unwrap();
+    let stickers = machine.run(&["export", "pure jazz", "--format", "mpd-stickers", "--relative-to", music]).exits(0);
+    assert!(
+        stickers.out().starts_with("sticker set song \"jazz8.wav\" genre_share_jazz \"100\"\n"),
+        "{}",
+        stickers.out()
+    );
+    assert!(machine.run(&["export", "--format", "mpd-stickers"]).exits(2).err().contains("--relative-to"));
+}

@@ -365,3 +365,30 @@ fn the_listener_in_the_ui_runs_the_hooks() {
     assert!(fs::read_to_string(&told).unwrap().contains(path.to_str().unwrap()));
     ui.keys("q").sees("ENDED 0 echo");
 }
+
+#[test]
+fn what_sounds_alike_is_a_search_and_a_kept_search_is_the_command_lines() {
+    let machine = Machine::new();
+    machine.wav("a/jazz4.wav", 1);
+    machine.wav("b/jazz3-blues1.wav", 2);
+    machine.wav("c/metal4.wav", 3);
+    machine.scan().exits(0);
+    machine.run(&["search", "--save", "calm", "no metal"]).exits(0);
+    let Some(ui) = Tmux::open(&machine, &[]) else { return };
+    ui.declines().sees("3 tracks");
+    ui.keys("g g M");
+    let found = ui.sees("sounding like jazz4");
+    assert!(found.contains("2 hits"), "{found}");
+    // More words narrow it; a saved search is completed and counts as its words.
+    ui.keys("/").text(" @ca").keys("Tab");
+    let found = ui.sees("1 hit ");
+    assert!(found.contains("@calm") && found.contains("jazz3-blues1") && !found.contains("metal4"), "{found}");
+    ui.keys("Enter +").sees("kept: ");
+    let saved = machine.run(&["search", "--saved"]).exits(0).out();
+    let name = saved.lines().find(|line| line.starts_with("@like-")).unwrap().split(' ').next().unwrap().to_owned();
+    let found = machine.run(&["search", "--format", "paths", &name]).exits(0).out();
+    assert!(found.trim().ends_with("b/jazz3-blues1.wav"), "{found}");
+    // What the command line keeps meanwhile is there too.
+    machine.run(&["search", "--save", "later", "metal"]).exits(0);
+    ui.keys("Escape").sees("@later");
+}

@@ -10,39 +10,89 @@ use anyhow::Context as _;
 use super::{Desk, Outcome, search::playlist};
 use crate::{
     cli::{ExportArgs, ExportForm},
-    search::{Answer, SearchOptions, formats},
-    text::clean_path,
+    genre::Taxonomy,
+    search::{
+        Answer, SearchOptions,
+        export::{self, nsp},
+        formats,
+        query::Query,
+    },
+    text::{clean, clean_path},
 };
 
 pub(super) fn run(desk: &Desk, args: &ExportArgs) -> anyhow::Result<Outcome> {
     let store = desk.reader()?;
     let taxonomy = desk.taxonomy(&store)?;
     let query = desk.grammar(&store, &taxonomy)?.parse(&args.query.join(" "))?;
+    if args.format == ExportForm::Nsp {
+        return smart(args, &query, &taxonomy);
+    }
     let answer = desk.searcher(&store)?.run(&store, &taxonomy, &query, SearchOptions::default())?;
+    save(args, &|out| write(out, args, &answer))?;
+    if let Some(path) = &args.output {
+        eprintln!("{} of {} tracks: {}", answer.hits.len(), answer.coverage.known, clean_path(path));
+    }
+    Ok(if answer.count > 0 { Outcome::Good } else { Outcome::Partly })
+}
+
+/// A query that Navidrome asks by itself.
+fn smart(args: &ExportArgs, query: &Query, taxonomy: &Taxonomy) -> anyhow::Result<Outcome> {
+    let text = args.query.join(" ");
+    let name = if text.trim().is_empty() { "Everything" } else { text.trim() };
+    let list = nsp::playlist(query, taxonomy, name).map_err(|clauses| {
+        let clauses: Vec<_> = clauses.iter().map(|clause| clean(clause)).collect();
+        anyhow::anyhow!("a smart playlist of Navidrome cannot say: {}", clauses.join("; "))
+    })?;
+    save(args, &|out| Ok(writeln!(out, "{list:#}")?))?;
+    eprintln!("it asks the shares in the files' tags: [tags] write_shares, and docs/tags.md for Navidrome's settings");
+    Ok(Outcome::Good)
+}
+
+/// To stdout, or to the file that was named, all of it or nothing.
+fn save(args: &ExportArgs, write: &dyn Fn(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
     match &args.output {
-        None => write(&mut BufWriter::new(std::io::stdout().lock()), args, &answer)?,
+        None => {
+            let mut out = BufWriter::new(std::io::stdout().lock());
+            write(&mut out)?;
+            out.flush()?;
+        }
         Some(path) => {
             // Written beside and renamed, so that a player never reads half a list.
             let mut name = path.file_name().context("--output names no file")?.to_owned();
             name.push(".part");
             let part = path.with_file_name(name);
             let file = File::create(&part).with_context(|| clean_path(&part))?;
-            write(&mut BufWriter::new(&file), args, &answer)?;
+            let mut out = BufWriter::new(&file);
+            write(&mut out)?;
+            out.flush()?;
+            drop(out);
             file.sync_all().and_then(|()| std::fs::rename(&part, path)).with_context(|| clean_path(path))?;
-            eprintln!("{} of {} tracks: {}", answer.hits.len(), answer.coverage.known, clean_path(path));
         }
     }
-    Ok(if answer.count > 0 { Outcome::Good } else { Outcome::Partly })
+    Ok(())
 }
 
-fn write(out: &mut impl Write, args: &ExportArgs, answer: &Answer) -> anyhow::Result<()> {
+fn write(mut out: &mut dyn Write, args: &ExportArgs, answer: &Answer) -> anyhow::Result<()> {
     match args.format {
         ExportForm::M3u8 => {
             let dir = args.relative_to.as_deref().map(super::library_path).transpose()?;
-            playlist(out, &answer.hits, dir.as_deref())?;
+            playlist(&mut out, &answer.hits, dir.as_deref())?;
         }
-        ExportForm::Csv => formats::csv(out, &answer.hits)?,
+        ExportForm::Csv => formats::csv(&mut out, &answer.hits)?,
         ExportForm::Json => writeln!(out, "{:#}", formats::document(answer))?,
+        ExportForm::Nsp => {}
+        ExportForm::Beets => export::beets(&mut out, &answer.hits)?,
+        ExportForm::MpdStickers => {
+            let music =
+                args.relative_to.as_deref().context("which folder is MPD's music_directory? --relative-to DIR")?;
+            let music = super::library_path(music)?;
+            for path in export::mpd_stickers(&mut out, &answer.hits, &music)? {
+                eprintln!(
+                    "deepcuts: {}: left out: not in the music directory, or its name has a line break",
+                    clean_path(path)
+                );
+            }
+        }
     }
-    Ok(out.flush()?)
+    Ok(())
 }

@@ -1,12 +1,17 @@
 //! Asks the index, and fetches what it found from the database.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use super::{
     advice::{self, Advice},
-    index::{IndexError, Reader},
+    index::{IndexError, Ranked, Reader},
+    like,
     meaning::meaning,
     query::{Expr, Query},
+    similar::Neighbours,
 };
 use crate::{
     genre::{Genre, Taxonomy},
@@ -103,10 +108,28 @@ impl Hit {
     }
 }
 
-/// A library that can be searched.
+/// Files in the order of an answer.
 #[derive(Debug)]
+pub struct Ordered {
+    /// The first of them.
+    pub ranked: Vec<Ranked>,
+    /// How many there are.
+    pub count: usize,
+    /// The names of the tracks that they should sound like.
+    pub likes: Vec<String>,
+}
+
+/// A library that can be searched.
 pub struct Searcher {
     reader: Reader,
+    /// What tracks sound like, up to a change of the library; kept while it is asked for.
+    neighbours: Mutex<Option<(i64, Arc<Neighbours>)>>,
+}
+
+impl std::fmt::Debug for Searcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Searcher").field("reader", &self.reader).finish_non_exhaustive()
+    }
 }
 
 impl Searcher {
@@ -115,7 +138,7 @@ impl Searcher {
     /// # Errors
     /// [`IndexError::Unusable`] when the index has to be made first ([`super::index::Indexer::open`] does).
     pub fn open(path: &Path, store: &Store) -> Result<Self, IndexError> {
-        Ok(Self { reader: Reader::open(path, store)? })
+        Ok(Self { reader: Reader::open(path, store)?, neighbours: Mutex::default() })
     }
 
     /// The index itself.
@@ -145,9 +168,9 @@ impl Searcher {
     ) -> Result<Answer, IndexError> {
         let rows = store.genre_rows()?;
         let limit = query.limit.unwrap_or(usize::MAX).min(options.limit.unwrap_or(usize::MAX));
-        let found = self.reader.find(query, limit, &rows)?;
-        let mut hits = Vec::with_capacity(found.hits.len());
-        for ranked in &found.hits {
+        let Ordered { ranked: found, count, likes } = self.ordered(store, query, limit)?;
+        let mut hits = Vec::with_capacity(found.len());
+        for ranked in &found {
             // A file that was forgotten since the index learned of it is no hit.
             if let Some(row) = store.file(ranked.file)? {
                 let mix = store.mix(row.track)?;
@@ -155,19 +178,53 @@ impl Searcher {
             }
         }
         let (heard, known) = self.reader.coverage()?;
-        let advice = if found.count == 0 && options.advice {
+        let advice = if count == 0 && options.advice {
             let count = |root: &Expr| self.reader.count(root, query.asks_for_state(), &rows);
             advice::advise(query, taxonomy, &count)?
         } else {
             None
         };
         Ok(Answer {
-            meaning: meaning(query, taxonomy),
+            meaning: meaning(&Query { like: likes, ..query.clone() }, taxonomy),
             coverage: Coverage { heard, known },
-            count: query.limit.map_or(found.count, |limit| limit.min(found.count)),
+            count: query.limit.map_or(count, |limit| limit.min(count)),
             hits,
             advice,
         })
+    }
+
+    /// The files that answer, in order; at most `limit`.
+    ///
+    /// # Errors
+    /// What the index or the database says; [`IndexError::Like`] where a track that is named cannot be compared.
+    pub fn ordered(&self, store: &Store, query: &Query, limit: usize) -> Result<Ordered, IndexError> {
+        let rows = store.genre_rows()?;
+        if query.like.is_empty() {
+            *self.neighbours.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            let found = self.reader.find(query, limit, &rows)?;
+            return Ok(Ordered { ranked: found.hits, count: found.count, likes: Vec::new() });
+        }
+        let seeds = like::seeds(&self.reader, store, &query.like)?;
+        let neighbours = self.neighbours(store)?;
+        let found = self.reader.find(query, usize::MAX, &rows)?;
+        let most = query.limit.unwrap_or(like::MOST);
+        let mut ranked = like::nearest(store, &neighbours, &seeds, found.hits, most, query.sort.is_empty())?;
+        let count = ranked.len();
+        ranked.truncate(limit);
+        Ok(Ordered { ranked, count, likes: seeds.into_iter().map(|(_, name)| name).collect() })
+    }
+
+    fn neighbours(&self, store: &Store) -> Result<Arc<Neighbours>, IndexError> {
+        let last = store.last_change()?;
+        let mut kept = self.neighbours.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, neighbours)) = kept.as_ref()
+            && *at == last
+        {
+            return Ok(Arc::clone(neighbours));
+        }
+        let neighbours = Arc::new(Neighbours::load(store)?);
+        *kept = Some((last, Arc::clone(&neighbours)));
+        Ok(neighbours)
     }
 
     /// How many files answer: for the count as a query is typed.

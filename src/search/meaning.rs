@@ -14,6 +14,10 @@ use crate::{
 #[must_use]
 pub fn meaning(query: &Query, taxonomy: &Taxonomy) -> String {
     let mut out = wanted(query, taxonomy);
+    if !query.like.is_empty() {
+        let tracks: Vec<_> = query.like.iter().map(|track| clean(track)).collect();
+        out.push_str(&format!(", sounding like {}", tracks.join(" and ")));
+    }
     for sort in &query.sort {
         let by = match &sort.key {
             SortKey::Text(field) => field.name().to_owned(),

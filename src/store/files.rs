@@ -239,6 +239,18 @@ impl Store {
         self.wrap(read())
     }
 
+    /// The track of every file, by row.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn track_of_files(&self) -> Result<std::collections::HashMap<i64, i64>> {
+        self.wrap(
+            self.conn
+                .prepare_cached("SELECT id, track_id FROM files")
+                .and_then(|mut s| s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()),
+        )
+    }
+
     /// The files that are there whose track was heard at or after `ms`, by row.
     ///
     /// # Errors

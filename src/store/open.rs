@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002-tags.sql"),
     include_str!("../../migrations/0003-search.sql"),
     include_str!("../../migrations/0004-corrections.sql"),
+    include_str!("../../migrations/0005-kept-searches.sql"),
 ];
 
 static ALL: LazyLock<Migrations<'static>> = LazyLock::new(|| MIGRATIONS.iter().map(|sql| M::up(sql)).collect());
@@ -178,4 +179,30 @@ fn set_aside(path: &Path, reason: &str) -> StoreError {
         }
     }
     StoreError::Damaged { path: path.into(), reason: reason.to_owned(), kept }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn searches_that_the_ui_kept_are_searches_like_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("library.db");
+        let before = Connection::open(&path).unwrap();
+        for sql in &MIGRATIONS[..4] {
+            before.execute_batch(sql).unwrap();
+        }
+        let kept = r#"["mostly jazz", 7, "artist:\"nina simone\""]"#;
+        before.execute("INSERT INTO meta VALUES ('kept_searches', ?1)", [kept]).unwrap();
+        before.execute("INSERT INTO searches VALUES ('kept-3', 'blues', 1)", []).unwrap();
+        before.execute_batch("PRAGMA user_version = 4").unwrap();
+        drop(before);
+        let store = Store::open(&path).unwrap();
+        let names: Vec<(String, String)> = store.searches().unwrap().into_iter().collect();
+        // What has the name already is not overwritten.
+        assert_eq!(names, [("kept-1".into(), "mostly jazz".into()), ("kept-3".into(), "blues".to_owned())]);
+        assert_eq!(store.meta("kept_searches").unwrap(), None);
+    }
 }

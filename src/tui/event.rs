@@ -108,8 +108,14 @@ pub enum Ask {
     UndoCorrection(i64),
     /// Open a file in the player.
     Play(PathBuf),
-    /// Keep a small list of the user's (kept searches, history) under a name.
+    /// Keep a small list of the user's (the history of searches) under a name.
     Keep(&'static str, String),
+    /// Keep a search by name, as `deepcuts search --save` does.
+    SaveSearch(String, String),
+    /// Forget the search of this name.
+    ForgetSearch(String),
+    /// The searches that are kept.
+    Saved,
     /// Scan folders, or the whole library when none is named.
     Scan {
         /// The folders.
@@ -178,9 +184,11 @@ pub enum Done {
     Searches {
         /// Latest last.
         history: Vec<String>,
-        /// Kept.
-        kept: Vec<String>,
+        /// Kept: (name, query).
+        kept: Vec<(String, String)>,
     },
+    /// The searches that are kept: (name, query).
+    Saved(Vec<(String, String)>),
     /// Files looked at or written, of so many.
     TagProgress(usize, usize),
     /// What would be written.

@@ -73,6 +73,7 @@ pub enum Action {
     Report,
     Closer,
     Farther,
+    MoreLike,
 }
 
 impl Action {
@@ -238,6 +239,7 @@ pub const TABLE: &[Binding] = &[
     b(S::Tracks, &["o"], A::Play, "open in the player", "play"),
     b(S::Tracks, &["y"], A::CopyPath, "copy the path (of the marked tracks, if any)", ""),
     b(S::Tracks, &["x"], A::Export, "export the list as a playlist", ""),
+    b(S::Tracks, &["M"], A::MoreLike, "search what sounds like this (or like the marked tracks)", ""),
     b(S::Tracks, &["n"], A::NextHit, "next hit of the search", ""),
     b(S::Tracks, &["N"], A::PreviousHit, "previous hit of the search", ""),
     b(S::Tracks, &["s"], A::Sort, "order by artist, title, genre, ...", "sort"),
@@ -253,7 +255,8 @@ pub const TABLE: &[Binding] = &[
     b(S::Track, &["y"], A::CopyPath, "copy the path", ""),
     b(S::Track, &["."], A::Repeat, "the last correction again, here", ""),
     b(S::Track, &["m"], A::Similar, "tracks that sound like this one", ""),
-    b(S::Search, &["+"], A::SaveSearch, "keep this search", "keep"),
+    b(S::Track, &["M"], A::MoreLike, "search what sounds like this one", ""),
+    b(S::Search, &["+"], A::SaveSearch, "keep this search, as @name", "keep"),
     b(S::Search, &["-"], A::DeleteSearch, "forget the kept search under the cursor", ""),
     b(S::Review, &["a"], A::Heard, "it is as it was heard", "as heard"),
     b(S::Review, &["e"], A::Correct, "correct it", "correct"),

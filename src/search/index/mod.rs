@@ -26,8 +26,9 @@ pub use document::{largest, values_of, words_of};
 pub use writer::{Indexer, Progress};
 
 use super::{
-    query::{Expr, Query, Test},
-    rank::Asked,
+    fold::fold,
+    query::{Expr, Query, Test, TextField},
+    rank::{Asked, text_of_key},
 };
 use crate::{
     genre::Genre,
@@ -46,6 +47,9 @@ pub enum IndexError {
         /// Why.
         why: Unusable,
     },
+    /// What a query names as sounding like what is wanted cannot be compared.
+    #[error("like: {0}")]
+    Like(String),
     /// Another process writes it.
     #[error("search index {path}: another process is writing it; try again when it has finished")]
     Busy {
@@ -231,6 +235,29 @@ impl Reader {
         let this = Box::new(TermQuery::new(term, IndexRecordOption::Basic));
         let both = BooleanQuery::intersection(vec![this, compiled]);
         Ok(self.wrap(self.reader.searcher().search(&both, &Count))? > 0)
+    }
+
+    /// Values of a text field that begin as `prefix` does, case and accents not counting, in order; at most so many.
+    ///
+    /// # Errors
+    /// What Tantivy says.
+    pub fn values(&self, field: TextField, prefix: &str, most: usize) -> Result<Vec<String>, IndexError> {
+        let prefix = fold(prefix.trim_start());
+        let mut found: BTreeMap<String, String> = BTreeMap::new();
+        let read = |found: &mut BTreeMap<String, String>| -> tantivy::Result<()> {
+            for segment in self.reader.searcher().segment_readers() {
+                let Some(column) = segment.fast_fields().bytes(&schema::key_column(field))? else { continue };
+                let mut stream = column.dictionary().range().ge(prefix.as_bytes()).into_stream()?;
+                let mut here = 0;
+                while here < most && stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
+                    let text = String::from_utf8_lossy(text_of_key(stream.key())).trim().to_owned();
+                    here += usize::from(found.insert(fold(&text), text).is_none());
+                }
+            }
+            Ok(())
+        };
+        self.wrap(read(&mut found))?;
+        Ok(found.into_values().take(most).collect())
     }
 
     /// (heard, known): files that are there and have been heard, and files that are there.

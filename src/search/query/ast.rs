@@ -19,6 +19,8 @@ pub struct Query {
     pub sort: Vec<SortBy>,
     /// At most so many hits.
     pub limit: Option<usize>,
+    /// Tracks that hits should sound like, as they were named: the nearest come first.
+    pub like: Vec<String>,
     /// Words that mean nothing here and were passed over.
     pub ignored: Vec<String>,
     /// Words that are no genre but look like one.
@@ -289,6 +291,7 @@ impl Query {
             root: Expr::All(Vec::new()),
             sort: Vec::new(),
             limit: None,
+            like: Vec::new(),
             ignored: Vec::new(),
             hints: Vec::new(),
         }

@@ -16,6 +16,9 @@ use crate::track::{Format, Source};
 /// Orders that a query may ask for, at most.
 pub(crate) const SORTS: usize = 4;
 
+/// Tracks that a query may name as sounding like what is wanted, at most.
+const LIKES: usize = 16;
+
 /// Memory that a compiled regular expression may take, bytes.
 const REGEX_BYTES: usize = 1 << 20;
 
@@ -152,6 +155,13 @@ impl Parser<'_, '_> {
                     }
                     _ => self.error(place, "limit takes a whole number from 1, such as limit:20"),
                 };
+            }
+            "like" => {
+                if self.query.like.len() >= LIKES {
+                    return self.error(place, "at most sixteen tracks can be named to sound like");
+                }
+                self.query.like.push(value.trim().to_owned());
+                return Ok(None);
             }
             "source" => match (lower.as_str(), Source::from_name(&lower)) {
                 (_, Some(source)) => Test::Source(Some(source)),

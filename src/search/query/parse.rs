@@ -48,7 +48,7 @@ const FILLERS: &[&str] = &[
 /// Names of the fields, for messages and completion.
 pub(crate) const FIELDS: &[&str] = &[
     "artist", "album", "title", "year", "path", "format", "length", "bitrate", "added", "source", "model", "genre",
-    "state", "limit",
+    "state", "limit", "like",
 ];
 
 /// Brackets within brackets, at most.
@@ -377,8 +377,12 @@ impl Parser<'_, '_> {
         if self.depth > DEPTH {
             return self.error(self.span(), "too many negations within negations");
         }
+        let liked = self.query.like.len();
         let inner = self.item(false)?;
         self.depth -= 1;
+        if self.query.like.len() > liked {
+            return self.error(self.span_from(first), "like names tracks to be near to; there is no opposite of it");
+        }
         Ok(inner.map(|inner| Expr::Not(Box::new(inner))))
     }
 
@@ -413,6 +417,7 @@ impl Parser<'_, '_> {
         };
         self.query.sort.extend(inner.sort);
         self.query.limit = self.query.limit.or(inner.limit);
+        self.query.like.extend(inner.like);
         self.query.ignored.extend(inner.ignored);
         Ok(Some(moved(inner.root, &span)))
     }

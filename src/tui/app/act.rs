@@ -67,6 +67,21 @@ impl App {
             Action::Similar => {
                 return self.selected().map(|row| Effect::Ask(Ask::Similar(row.track))).into_iter().collect();
             }
+            // A search like any other: more words narrow it, its hits are marked, exported, kept.
+            Action::MoreLike => {
+                let rows: Vec<i64> = if self.shared.marks.is_empty() {
+                    self.selected().map(|row| row.file).into_iter().collect()
+                } else {
+                    self.shared.marks.keys().copied().take(16).collect()
+                };
+                if rows.is_empty() {
+                    return Vec::new();
+                }
+                let named: Vec<String> = rows.iter().map(|row| format!("like:{row}")).collect();
+                let mut effects = self.go(Pane::Search);
+                effects.extend(self.search.ask_for(&named.join(" ")));
+                return effects;
+            }
             Action::Retrain => {
                 self.overlay = Some(Overlay::Retrain);
                 return self.retrain.open();

@@ -65,6 +65,7 @@ impl App {
                 self.search.history = history;
                 self.search.kept = kept;
             }
+            Done::Saved(kept) => self.search.kept = kept,
             Done::Job(job) => self.jobs.job = Some(job),
             Done::TagProgress(done, of) => {
                 if let Some(Overlay::Tags(tags)) = &mut self.overlay {
@@ -100,7 +101,7 @@ impl App {
             Done::Changed => {
                 self.asked = None;
                 self.asked_why = None;
-                return vec![Effect::Ask(Ask::Failures), Effect::Ask(Ask::Models)];
+                return vec![Effect::Ask(Ask::Failures), Effect::Ask(Ask::Models), Effect::Ask(Ask::Saved)];
             }
             Done::Said(said) => self.said = Some(said),
         }

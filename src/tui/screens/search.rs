@@ -27,6 +27,9 @@ use crate::{
     },
 };
 
+/// Letters of a kept search's name.
+const NAME: usize = 40;
+
 /// Searches that are remembered.
 const HISTORY: usize = 100;
 
@@ -40,8 +43,8 @@ pub struct Search {
     sort: Option<(Sort, bool)>,
     /// Searches made before, latest last.
     pub history: Vec<String>,
-    /// Searches that the user keeps.
-    pub kept: Vec<String>,
+    /// Searches that the user keeps: (name, query); `@name` asks one in any search.
+    pub kept: Vec<(String, String)>,
     back: Option<usize>,
     list: Cursor,
     completions: Vec<String>,
@@ -117,9 +120,23 @@ impl Search {
     }
 
     /// The lists before anything is typed: the kept searches, then the history, latest first.
-    fn offers(&self) -> Vec<(bool, &String)> {
-        let kept = self.kept.iter().map(|q| (true, q));
-        kept.chain(self.history.iter().rev().filter(|q| !self.kept.contains(q)).map(|q| (false, q))).collect()
+    fn offers(&self) -> Vec<(Option<&str>, &String)> {
+        let known = |query: &String| self.kept.iter().any(|(_, kept)| kept == query);
+        let kept = self.kept.iter().map(|(name, query)| (Some(name.as_str()), query));
+        kept.chain(self.history.iter().rev().filter(|q| !known(q)).map(|q| (None, q))).collect()
+    }
+
+    /// A name for a search: its words, and a number where another search has that name.
+    fn name_for(&self, query: &str) -> String {
+        let words = query.to_lowercase();
+        let words: Vec<&str> = words.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+        let mut name = words.join("-");
+        let end = name.char_indices().nth(NAME).map_or(name.len(), |(at, _)| at);
+        name.truncate(end);
+        let name = if name.is_empty() { "search".to_owned() } else { name };
+        let taken = |name: &str| self.kept.iter().any(|(other, _)| other == name);
+        let numbered = (2..).map(|n| format!("{name}-{n}"));
+        std::iter::once(name.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(name)
     }
 
     /// A key while the prompt has the keys.
@@ -186,12 +203,14 @@ impl Search {
                 if query.is_empty() {
                     return Some(vec![Effect::Say(Said::note("there is no search to keep"))]);
                 }
-                if !self.kept.contains(&query) {
-                    self.kept.push(query.clone());
-                    self.kept.sort();
+                if let Some((name, _)) = self.kept.iter().find(|(_, kept)| *kept == query) {
+                    return Some(vec![Effect::Say(Said::note(format!("it is kept already, as @{name}")))]);
                 }
-                let said = Effect::Say(Said::good(format!("kept: {query}")));
-                return Some(vec![said, Effect::Ask(Ask::Keep("kept_searches", json(&self.kept)))]);
+                let name = self.name_for(&query);
+                self.kept.push((name.clone(), query.clone()));
+                self.kept.sort();
+                let said = Effect::Say(Said::good(format!("kept: `deepcuts search @{name}` asks it again")));
+                return Some(vec![said, Effect::Ask(Ask::SaveSearch(name, query))]);
             }
             Action::Sort => {
                 let now = self.sort.map_or(Sort::Closeness, |(sort, _)| sort);
@@ -221,12 +240,15 @@ impl Search {
                     return Some(self.ask_for(&query));
                 }
                 Action::DeleteSearch => {
-                    let Some((kept, query)) = self.offers().get(self.list.at).map(|(k, q)| (*k, (*q).clone())) else {
+                    let offers = self.offers();
+                    let Some((name, query)) =
+                        offers.get(self.list.at).map(|(n, q)| (n.map(str::to_owned), (*q).clone()))
+                    else {
                         return Some(Vec::new());
                     };
-                    if kept {
-                        self.kept.retain(|q| *q != query);
-                        return Some(vec![Effect::Ask(Ask::Keep("kept_searches", json(&self.kept)))]);
+                    if let Some(name) = name {
+                        self.kept.retain(|(kept, _)| *kept != name);
+                        return Some(vec![Effect::Ask(Ask::ForgetSearch(name))]);
                     }
                     self.history.retain(|q| *q != query);
                     return Some(vec![Effect::Ask(Ask::Keep("search_history", json(&self.history)))]);
@@ -357,7 +379,12 @@ impl Search {
         let theme = shared.theme;
         window::heading(frame, area, "Searches", "Enter searches, + keeps, - forgets", !self.editing, theme);
         let area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-        let offers: Vec<(bool, String)> = self.offers().into_iter().map(|(k, q)| (k, q.clone())).collect();
+        let offers: Vec<(String, String)> = self
+            .offers()
+            .into_iter()
+            .map(|(name, query)| (name.map(|name| format!("@{name}")).unwrap_or_default(), query.clone()))
+            .collect();
+        let names = offers.iter().map(|(name, _)| text::width(name)).max().unwrap_or(0).min(24);
         if offers.is_empty() {
             let examples = [
                 ("mostly jazz with some blues", "what a track is made of, in words"),
@@ -376,15 +403,17 @@ impl Search {
         }
         let visible = self.list.window(offers.len(), usize::from(area.height));
         for (i, index) in visible.enumerate() {
-            let (kept, query) = &offers[index];
+            let (name, query) = &offers[index];
+            let kept = !name.is_empty();
             let line = Rect { y: area.y + i as u16, height: 1, ..area };
             let buffer = frame.buffer_mut();
             if index == self.list.at {
                 buffer.set_style(line, theme.selected(!self.editing));
             }
-            buffer.set_string(line.x, line.y, if *kept { "★ " } else { "  " }, theme.accent());
-            let shown = text::cut(query, usize::from(area.width).saturating_sub(2));
-            buffer.set_string(line.x + 2, line.y, shown, if *kept { theme.text() } else { theme.soft() });
+            buffer.set_string(line.x, line.y, if kept { "★ " } else { "  " }, theme.accent());
+            let name = if names > 0 { text::left(name, names + 2) } else { String::new() };
+            let shown = text::cut(&format!("{name}{query}"), usize::from(area.width).saturating_sub(2));
+            buffer.set_string(line.x + 2, line.y, shown, if kept { theme.text() } else { theme.soft() });
         }
     }
 }

@@ -40,6 +40,7 @@ pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context) {
             Mail::One(Ask::Detail(file)) => detail(&store, file, out),
             Mail::One(Ask::Similar(track)) => similar(&store, track, out),
             Mail::One(Ask::Failures) => failures(&store, out),
+            Mail::One(Ask::Saved) => store.searches().map(|all| out.done(Done::Saved(all.into_iter().collect()))),
             Mail::One(Ask::Models) => store.models().map(|models| out.done(Done::Models(models))),
             Mail::One(Ask::Report(id)) => store.models().map(|models| {
                 let model = models.into_iter().find(|m| m.card.id() == id);
@@ -55,11 +56,8 @@ pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context) {
 }
 
 fn searches(store: &Store, out: &Out) -> Result<(), StoreError> {
-    let list = |key: &str| -> Result<Vec<String>, StoreError> {
-        let json = store.meta(key)?;
-        Ok(json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default())
-    };
-    out.done(Done::Searches { history: list("search_history")?, kept: list("kept_searches")? });
+    let history = store.meta("search_history")?.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+    out.done(Done::Searches { history, kept: store.searches()?.into_iter().collect() });
     Ok(())
 }
 

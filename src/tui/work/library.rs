@@ -226,7 +226,7 @@ impl Library<'_> {
     }
 
     fn complete(&self, text: String) {
-        match Finder::complete(&text, &self.store, self.context) {
+        match self.finder.complete(&text, &self.store, self.context) {
             Ok(choices) => self.out.done(Done::Completions(text, choices)),
             Err(error) => self.out.bad(&error),
         }

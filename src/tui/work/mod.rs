@@ -164,11 +164,17 @@ impl Workers {
                     _ => false,
                 });
             }
-            Ask::Detail(_) | Ask::Similar(_) | Ask::Failures | Ask::Models | Ask::Report(_) => {
+            Ask::Detail(_) | Ask::Similar(_) | Ask::Failures | Ask::Models | Ask::Report(_) | Ask::Saved => {
                 self.detail.put(ask, replaces);
             }
             Ask::Review | Ask::LookAlikes(..) | Ask::Map => self.study.put(ask, replaces),
-            Ask::Correct(_) | Ask::UndoCorrection(_) | Ask::Play(_) | Ask::Export(..) | Ask::Keep(..) => {
+            Ask::Correct(_)
+            | Ask::UndoCorrection(_)
+            | Ask::Play(_)
+            | Ask::Export(..)
+            | Ask::Keep(..)
+            | Ask::SaveSearch(..)
+            | Ask::ForgetSearch(_) => {
                 self.writer.put(ask, |_, _| false);
             }
             Ask::LeaveTags => self.cancel.tags.store(true, Ordering::Relaxed),
@@ -222,7 +228,8 @@ fn replaces(old: &Ask, new: &Ask) -> bool {
         | (Ask::Map, Ask::Map)
         | (Ask::Report(_), Ask::Report(_))
         | (Ask::Failures, Ask::Failures)
-        | (Ask::Models, Ask::Models) => true,
+        | (Ask::Models, Ask::Models)
+        | (Ask::Saved, Ask::Saved) => true,
         _ => false,
     }
 }

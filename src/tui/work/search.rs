@@ -4,9 +4,9 @@ use crate::{
     genre::Taxonomy,
     role::Role,
     search::{
-        Advice, SearchOptions, Searcher, complete,
-        index::Indexer,
-        query::{Grammar, Query, Thresholds},
+        Advice, Offers, SearchOptions, Searcher, complete,
+        index::{IndexError, Indexer},
+        query::{Grammar, Query, TextField, Thresholds},
         why::{Clause, why},
     },
     store::Store,
@@ -50,10 +50,16 @@ impl Finder {
         };
         let searcher = self.searcher(store, context, out)?;
         let options = SearchOptions { limit: Some(0), advice: true };
+        let ordered = match searcher.ordered(store, &query, query.limit.unwrap_or(usize::MAX)) {
+            // Said under the prompt, as every other word that means nothing.
+            Err(IndexError::Like(reason)) => {
+                let error = Some((clean(&format!("like: {reason}")).into_owned(), 0, 0));
+                return Ok(Found { files: Vec::new(), answer: Answer { error, ..Answer::default() } });
+            }
+            other => other?,
+        };
         let answer = searcher.run(store, &taxonomy, &query, options)?;
-        let limit = query.limit.unwrap_or(usize::MAX);
-        let found = searcher.reader().find(&query, limit, &store.genre_rows()?)?;
-        let files = found.hits.iter().map(|hit| hit.file).collect();
+        let files = ordered.ranked.iter().map(|hit| hit.file).collect();
         let mut notes = remarks(&query);
         notes.extend(answer.advice.as_ref().map(advice).unwrap_or_default());
         let (heard, known) = (answer.coverage.heard, answer.coverage.known);
@@ -81,16 +87,13 @@ impl Finder {
     ///
     /// # Errors
     /// What the database says.
-    pub fn complete(text: &str, store: &Store, context: &Context) -> anyhow::Result<Vec<String>> {
+    pub fn complete(&self, text: &str, store: &Store, context: &Context) -> anyhow::Result<Vec<String>> {
         let taxonomy = taxonomy(store, context)?;
-        let completion = complete(text, text.len(), &taxonomy);
+        let saved = store.searches()?.into_keys().collect();
+        let completion = complete(text, text.len(), &taxonomy, &Library { searcher: self.searcher.as_ref(), saved });
         let before = text.get(..completion.replaces.start).unwrap_or_default();
         let after = text.get(completion.replaces.end..).unwrap_or_default();
-        Ok(completion
-            .choices
-            .iter()
-            .map(|choice| clean(&format!("{before}{}{after}", choice.to_lowercase())).into_owned())
-            .collect())
+        Ok(completion.choices.iter().map(|choice| clean(&format!("{before}{choice}{after}")).into_owned()).collect())
     }
 
     /// A searcher that knows what was committed; where nobody listens to the library, the index is brought up here.
@@ -118,6 +121,23 @@ impl Finder {
             self.searcher = Some(Searcher::open(path, store)?);
         }
         self.searcher.as_ref().ok_or_else(|| anyhow::anyhow!("the index cannot be opened"))
+    }
+}
+
+/// What the library has to offer for Tab: the index knows every name, in order.
+struct Library<'a> {
+    searcher: Option<&'a Searcher>,
+    saved: Vec<String>,
+}
+
+impl Offers for Library<'_> {
+    fn values(&self, field: TextField, prefix: &str, most: usize) -> Vec<String> {
+        let values = self.searcher.map(|searcher| searcher.reader().values(field, prefix, most));
+        values.and_then(Result::ok).unwrap_or_default()
+    }
+
+    fn saved(&self) -> Vec<String> {
+        self.saved.clone()
     }
 }
 

@@ -63,6 +63,14 @@ fn write(store: &Store, ask: Ask, out: &Out) -> anyhow::Result<()> {
             out.done(Done::Uncorrected { tracks });
         }
         Ask::Keep(key, json) => store.set_meta(key, &json)?,
+        Ask::SaveSearch(name, query) => {
+            store.save_search(&name, &query)?;
+            out.done(Done::Saved(store.searches()?.into_iter().collect()));
+        }
+        Ask::ForgetSearch(name) => {
+            store.forget_search(&name)?;
+            out.done(Done::Saved(store.searches()?.into_iter().collect()));
+        }
         _ => {}
     }
     Ok(())

@@ -199,8 +199,10 @@ pub struct Retrain {
     pub min_artists: u32,
     /// Corrected tracks that make a new genre an output of the model.
     pub new_genre_tracks: u32,
-    /// The gain on held-out corrections that the whole 95 % interval must lie above, as a share.
+    /// The gain on held-out corrections that it must surely exceed, as a share.
     pub min_gain: f64,
+    /// How surely, 0 to 1.
+    pub confidence: f64,
     /// What may be lost on base music that the network never saw, as a share.
     pub max_base_loss: f64,
     /// Folds by artist over the corrections.
@@ -216,7 +218,8 @@ impl Default for Retrain {
             min_artists: 5,
             new_genre_tracks: 3,
             min_gain: 0.0,
-            max_base_loss: 0.01,
+            confidence: 0.90,
+            max_base_loss: 0.02,
             folds: 10,
             seed: 0,
         }
@@ -391,6 +394,7 @@ impl Config {
         };
         share("tags.min_share", self.tags.min_share)?;
         share("tags.unsure_limit", self.tags.unsure_limit)?;
+        share("retrain.confidence", self.retrain.confidence)?;
         share("retrain.max_base_loss", self.retrain.max_base_loss)?;
         if !(-1.0..=1.0).contains(&self.retrain.min_gain) {
             return Err(format!("retrain.min_gain = {}: it must lie between -1 and 1", self.retrain.min_gain));

@@ -82,7 +82,7 @@ pub(super) fn run(desk: &Desk, args: &RetrainArgs) -> anyhow::Result<Outcome> {
 
 fn propose(store: &Store, plan: &Plan<'_>, cancel: &Arc<AtomicBool>) -> Result<Proposal, RetrainError> {
     let mut learning = Show::default();
-    learning.quiet_end = true;
+    (learning.quiet_end, learning.short) = (true, true);
     let proposal = retrain::retrain(store, plan, cancel, &mut |step| match step {
         Step::Learning(say) => learning.say(say),
         other => tell(other),

@@ -128,6 +128,8 @@ pub(super) fn follow(what: &str, job: &impl serde::Serialize) -> anyhow::Result<
 pub(super) struct Show {
     /// The path of what was made is not for stdout.
     pub(super) quiet_end: bool,
+    /// One line that moves, and none where there is no terminal.
+    pub(super) short: bool,
     terminal: Option<bool>,
     runs: u32,
     run: u32,
@@ -172,7 +174,12 @@ impl Show {
             }
             TrainSay::Curve { point, eta_s, .. } => {
                 self.curve.push(point);
-                eprintln!("{}", self.line(point, eta_s));
+                let line = self.line(point, eta_s);
+                if !self.short {
+                    eprintln!("{line}");
+                } else if self.terminal() {
+                    eprint!("\r{line}\u{1b}[K");
+                }
             }
             TrainSay::Ran { score } => {
                 self.scores.push(score.clip_accuracy);
@@ -189,6 +196,9 @@ impl Show {
             TrainSay::Note { text } => eprintln!("deepcuts: {}", clean(&text)),
             TrainSay::Retrained { .. } => {}
             TrainSay::Done { path, clip_accuracy } => {
+                if self.short && !self.curve.is_empty() && self.terminal() {
+                    eprintln!();
+                }
                 if let Some(a) = clip_accuracy {
                     eprintln!("deepcuts: {:.1} % of the held-out clips right", a * 100.0);
                 }
@@ -207,9 +217,9 @@ impl Show {
         let block = |a: f64| BLOCKS.get((a * 8.0) as usize).copied().unwrap_or('█');
         let curve: String = self.curve.iter().rev().take(24).rev().map(|p| block(p.valid_accuracy)).collect();
         format!(
-            "  step {:>5}/{} loss {:.3} / {:.3}  right {:>4.1} / {:>4.1} %  {curve}  {} left",
+            "  step {:>5}{} loss {:.3} / {:.3}  right {:>4.1} / {:>4.1} %  {curve}  {} left",
             p.step,
-            self.steps,
+            if self.steps > 0 { format!("/{}", self.steps) } else { String::new() },
             p.train_loss,
             p.valid_loss,
             p.train_accuracy * 100.0,

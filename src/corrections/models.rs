@@ -50,11 +50,16 @@ pub enum ModelsError {
 /// There is no such model, its card is damaged, the database.
 pub fn in_force(store: Option<&Store>, paths: &Paths, settings: &str) -> Result<(PathBuf, ModelCard), ModelsError> {
     if let Some(row) = store.map(|s| s.promoted(settings)).transpose()?.flatten() {
-        if !row.path.exists() {
-            return Err(ModelsError::Gone { name: row.card.name, path: row.path });
+        if row.path.exists() {
+            let card = ModelCard::read_for(&row.path).map_err(ModelsError::Card)?;
+            return Ok((row.path, card));
         }
-        let card = ModelCard::read_for(&row.path).map_err(ModelsError::Card)?;
-        return Ok((row.path, card));
+        // The program was installed elsewhere, say: the same weights under the same name are the same model.
+        let moved = paths.model(&row.card.name).ok().and_then(|path| Some((ModelCard::read_for(&path).ok()?, path)));
+        return match moved {
+            Some((card, path)) if card.id() == row.card.id() => Ok((path, card)),
+            _ => Err(ModelsError::Gone { name: row.card.name, path: row.path }),
+        };
     }
     let path = paths.model(settings).map_err(ModelsError::Missing)?;
     let card = ModelCard::read_for(&path).map_err(ModelsError::Card)?;

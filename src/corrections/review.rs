@@ -12,13 +12,13 @@ use crate::store::{Heard, Store, StoreError};
 pub const ALIKE: f32 = 0.80;
 
 /// The most doubtful tracks, of which the queue is made. Enough to find unlike ones among them.
-const POOL: usize = 2048;
+const POOL: usize = 1024;
 
-/// Reach is estimated on so many tracks, evenly spread: with the pool about a thousand million multiplications.
-const SAMPLE: usize = 4096;
+/// Reach is estimated on so many tracks, evenly spread: with the pool some 300 million multiplications.
+const SAMPLE: usize = 2048;
 
 /// Corrected tracks that novelty is measured against, evenly spread.
-const TAUGHT: usize = 2048;
+const TAUGHT: usize = 1024;
 
 /// Novelty of a track that is just like a corrected one: little, but the queue never runs dry.
 const LEAST_NOVELTY: f32 = 0.02;

@@ -331,7 +331,7 @@ impl Store {
             }
             conn.execute(
                 "DELETE FROM tracks WHERE id NOT IN (SELECT track_id FROM files)
-                 AND id NOT IN (SELECT track_id FROM corrections)",
+                 AND id NOT IN (SELECT track_id FROM corrections) AND id NOT IN (SELECT track_id FROM locks)",
                 [],
             )?;
             Ok(gone.len())

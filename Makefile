@@ -52,8 +52,10 @@ check: setup ## format, lints, docs and the unit tests, as before a commit
 	$(CARGO) test $(RELEASE) --lib --bins
 
 .PHONY: bench
-bench: setup ## the benchmarks
+bench: setup ## the benchmarks: stages, search at 10,000 and 100,000 tracks, 100,000 files through the desk
 	$(CARGO) bench --workspace $(LOCKED)
+	$(CARGO) build $(RELEASE)
+	python3 scripts/desk-bench.py $(built)/deepcuts $(built)/scripted-ears
 
 .PHONY: accept
 accept: build ## the acceptance run over real music and data: make accept MUSIC=DIR DATA=DIR

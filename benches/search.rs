@@ -18,7 +18,7 @@ use deepcuts::{
     search::{
         SearchOptions, Searcher,
         index::Indexer,
-        query::{Grammar, Thresholds},
+        query::{Grammar, TextField, Thresholds},
         similar::Neighbours,
     },
     track::FileTags,
@@ -189,6 +189,12 @@ fn run(tracks: u32) {
         });
         println!("{kind:<18}{count:>9}{p50:>10.2}{p99:>10.2}{bare50:>12.2}{bare99:>10.2}{:>8.1}", p50 / bare50);
     }
+
+    let (p50, p99) = timed(runs, || {
+        let values = searcher.reader().values(TextField::Artist, "a", 20).unwrap();
+        assert!(!values.is_empty());
+    });
+    println!("artists that begin so, for Tab: p50 {p50:.2} ms, p99 {p99:.2} ms");
 
     let database = library.store.path().to_owned();
     let config = library.dir.path().join("config.toml");

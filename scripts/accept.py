@@ -45,7 +45,7 @@ class Machine:
         env = {**os.environ, "HOME": str(self.home), "NO_COLOR": "1"}
         ran = subprocess.run(command, capture_output=True, env=env, text=True, errors="replace")
         if check is not None and ran.returncode != check:
-            fail(f"{' '.join(args[:2])} ended with {ran.returncode}, not {check}: {ran.stdout}{ran.stderr}")
+            fail(f"{' '.join(map(str, args[:2]))} ended with {ran.returncode}, not {check}: {ran.stdout}{ran.stderr}")
         return ran
 
     def json(self, *args):

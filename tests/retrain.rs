@@ -114,6 +114,12 @@ fn correct_retrain_accept_and_roll_back() {
     assert_eq!(in_force(&machine), "scripted");
     assert!(machine.scan().exits(0).out().contains(" 0 heard"));
     machine.run(&["models", "rollback"]).exits(1);
+    // A track that only the new model has heard is named by the old one, and not decoded for it.
+    let new = machine.wav("artist9/rock8-new.wav", 999);
+    assert!(machine.scan().exits(0).out().contains(" 0 heard"));
+    assert_eq!(mix(&machine, "artist9/rock8-new.wav"), serde_json::json!({"rock": 1.0}));
+    std::fs::remove_file(new).unwrap();
+    machine.scan().exits(0);
     // By hand, too; and undone corrections leave the library as it was heard.
     machine.run(&["models", "use", "scripted-1"]).exits(0);
     assert_eq!(found(&machine, &["mostly", "zouk"]), 40);

@@ -404,6 +404,7 @@ fn models(ui: &mut Ui) {
         right: Some((130, 167)),
         interval: Some((0.71, 0.84)),
         runs: vec![curve(0), curve(1)],
+        retrained: Some((verdict(true).mine, verdict(true).base)),
     };
     ui.done(Done::Models(vec![mine, shipped]));
     ui.keys("6");
@@ -471,7 +472,7 @@ fn a_track_leaves_the_review_once_it_is_spoken_of() {
             _ => None,
         })
         .flatten()
-        .map(|c| (c.track, c.genres.clone()))
+        .map(|(c, _)| (c.track, c.genres.clone()))
         .collect();
     assert_eq!(
         said,

@@ -221,6 +221,29 @@ fn search_correct_retrain_accept_tag_undo_and_roll_back() {
 }
 
 #[test]
+fn a_correction_is_taken_over_to_look_alikes_and_the_review_takes_a_word() {
+    let machine = rock_and_jazz();
+    let Some(ui) = Tmux::open(&machine, &[]) else { return };
+    ui.declines().sees("46 tracks");
+    ui.keys("/").text("path:artist0").sees("4 hits");
+    ui.keys("Enter e").text("zouk").keys("Enter Tab");
+    ui.sees("and 39 look-alikes");
+    ui.keys("Enter").sees("corrected 40 tracks");
+    ui.keys("1").until("all of them", |s| line(s, "Zouk").contains("40"));
+    ui.keys("u").sees("taken back: 40 tracks");
+    // What is worth a word goes once the word is given.
+    ui.keys("r").sees("46 · what teaches most first");
+    ui.keys("a").sees("corrected 1 track");
+    ui.sees("45 · what teaches most first");
+    ui.keys("s").sees("44 · what teaches most first");
+    ui.keys("e 6 Enter").sees("43 · what teaches most first");
+    // Near is alike; the cross chooses.
+    ui.keys("7").sees("46 tracks · near is alike");
+    ui.keys("n l + Enter").sees("Who says what");
+    ui.keys("q").sees("ENDED 0 echo");
+}
+
+#[test]
 fn retraining_can_be_left_alone_stopped_and_refused() {
     let machine = rock_and_jazz();
     for artist in 0..6 {

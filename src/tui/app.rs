@@ -337,8 +337,7 @@ impl App {
                             self.overlay = None;
                             self.last = Some(genres);
                             self.track.forget_span();
-                            self.review.said(&new);
-                            vec![Effect::Ask(Ask::Correct(new))]
+                            vec![self.keep(new)]
                         }
                     };
                 }

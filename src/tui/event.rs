@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     search::why::Clause,
-    store::{ModelRow, NewCorrection},
+    store::{ModelRow, NewCorrection, Origin},
 };
 
 /// What comes in.
@@ -102,8 +102,8 @@ pub enum Ask {
     Failures,
     /// The models known.
     Models,
-    /// Keep what the user said.
-    Correct(Vec<NewCorrection>),
+    /// Keep what the user said, of these tracks or of what sounds like them.
+    Correct(Vec<(NewCorrection, Origin)>),
     /// Take back an act.
     UndoCorrection(i64),
     /// Open a file in the player.
@@ -203,6 +203,8 @@ pub enum Done {
         batch: i64,
         /// Tracks.
         tracks: usize,
+        /// Tracks that are locked, and left as they are.
+        locked: usize,
     },
     /// A correction is taken back.
     Uncorrected {

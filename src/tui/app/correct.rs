@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{App, Overlay, Pane};
 use crate::{
+    store::{NewCorrection, Origin},
     track::Mix,
     tui::{
         data::Row,
@@ -52,8 +53,13 @@ impl App {
             return vec![Effect::Say(Said::note("no genre was heard in it; e says which it is"))];
         }
         let new = corrections(&[row], None, &genres);
+        vec![self.keep(new.into_iter().map(|new| (new, Origin::Said)).collect())]
+    }
+
+    /// Have it kept.
+    pub(super) fn keep(&mut self, new: Vec<(NewCorrection, Origin)>) -> Effect {
         self.review.said(&new);
-        vec![Effect::Ask(Ask::Correct(new))]
+        Effect::Ask(Ask::Correct(new))
     }
 
     pub(super) fn repeat(&mut self) -> Vec<Effect> {
@@ -66,8 +72,7 @@ impl App {
             return Vec::new();
         }
         let new = corrections(&rows, span, &genres);
-        self.review.said(&new);
-        vec![Effect::Ask(Ask::Correct(new))]
+        vec![self.keep(new.into_iter().map(|new| (new, Origin::Said)).collect())]
     }
 }
 

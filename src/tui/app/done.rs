@@ -87,11 +87,17 @@ impl App {
                     history.runs = runs;
                 }
             }
-            Done::Corrected { batch, tracks } => {
-                self.undo.push(batch);
+            Done::Corrected { batch, tracks, locked } => {
                 self.shared.marks.clear();
                 let noun = if tracks == 1 { "track" } else { "tracks" };
-                self.said = Some(Said::good(format!("corrected {} {noun}   u takes it back", thousands(tracks))));
+                let left = if locked > 0 { format!(", {locked} locked and left as they are") } else { String::new() };
+                if tracks == 0 {
+                    self.said = Some(Said::note(format!("nothing was corrected{left}")));
+                } else {
+                    self.undo.push(batch);
+                    let said = format!("corrected {} {noun}{left}   u takes it back", thousands(tracks));
+                    self.said = Some(Said::good(said));
+                }
             }
             Done::Uncorrected { tracks } => {
                 let noun = if tracks == 1 { "track is" } else { "tracks are" };

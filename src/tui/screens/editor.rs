@@ -20,7 +20,7 @@ pub use self::alike::Found;
 use super::Shared;
 use crate::{
     genre::Genre,
-    store::{NewCorrection, Span},
+    store::{NewCorrection, Origin, Span},
     track::{Mix, Source},
     tui::{
         data::{Row, clock},
@@ -76,7 +76,7 @@ pub enum Edited {
     /// It was given up.
     Left,
     /// It is to be kept.
-    Kept(Vec<NewCorrection>, Vec<(String, u32)>),
+    Kept(Vec<(NewCorrection, Origin)>, Vec<(String, u32)>),
 }
 
 /// The corrections that give `genres` to all of `rows`, each track once.
@@ -215,7 +215,12 @@ impl Editor {
                 }
                 let rows = self.rows();
                 let span = self.span.filter(|_| self.target == 0);
-                return Edited::Kept(corrections(&rows, span, &self.chosen), self.chosen.clone());
+                let seeds: Vec<i64> = self.target().iter().flat_map(|t| &t.rows).map(|row| row.track).collect();
+                let new = corrections(&rows, span, &self.chosen).into_iter().map(|new| {
+                    let origin = if seeds.contains(&new.track) { Origin::Said } else { Origin::Like };
+                    (new, origin)
+                });
+                return Edited::Kept(new.collect(), self.chosen.clone());
             }
             KeyCode::Tab => self.target = (self.target + 1) % (self.targets.len() + 1),
             KeyCode::BackTab => self.target = (self.target + self.targets.len()) % (self.targets.len() + 1),

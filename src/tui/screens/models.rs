@@ -5,6 +5,7 @@ mod card;
 
 use std::collections::BTreeMap;
 
+use deepcuts_protocol::Paired;
 use ratatui::{Frame, layout::Rect};
 
 use super::{Shared, track::day};
@@ -45,6 +46,8 @@ pub struct Report {
     pub interval: Option<(f64, f64)>,
     /// Training runs.
     pub runs: Vec<RunCurve>,
+    /// What its retraining came to, where it was retrained: on the user's held-out tracks, and on the base.
+    pub retrained: Option<(Paired, Option<Paired>)>,
 }
 
 /// What the right side shows.
@@ -208,7 +211,7 @@ impl Models {
         let report = self.reports.get(model.card.id());
         match self.look {
             Look::Card => {
-                let lines = card::lines(model, shared, usize::from(body.width));
+                let lines = card::lines(model, report, shared, usize::from(body.width));
                 self.scroll = self.scroll.min(lines.len().saturating_sub(usize::from(body.height)));
                 for (i, line) in lines.iter().skip(self.scroll).take(usize::from(body.height)).enumerate() {
                     frame.render_widget(line, Rect { y: body.y + i as u16, height: 1, ..body });

@@ -10,7 +10,7 @@ use ratatui::{Frame, layout::Rect, style::Style};
 
 use super::{Shared, track::preview};
 use crate::{
-    store::NewCorrection,
+    store::{NewCorrection, Origin},
     tui::{
         data::{Detail, Row, thousands},
         event::{Ask, Effect},
@@ -93,8 +93,9 @@ impl Review {
     }
 
     /// The user has spoken of these tracks: they need no review any more.
-    pub fn said(&mut self, new: &[NewCorrection]) {
-        let tracks: HashSet<i64> = new.iter().filter(|c| c.span.is_none()).map(|c| c.track).collect();
+    pub fn said(&mut self, new: &[(NewCorrection, Origin)]) {
+        let whole = new.iter().map(|(new, _)| new).filter(|c| c.span.is_none());
+        let tracks: HashSet<i64> = whole.map(|c| c.track).collect();
         self.drop_tracks(&tracks);
         self.stale = true;
     }

@@ -1,8 +1,9 @@
-//! How a model was trained and judged, from the report beside its weights (`reports/NAME/report.json`) and the
-//! records of its runs (`NAME.runs/*.json`). Both may be absent, of another model, or damaged: then less is known.
+//! How a model was trained and judged, from the report beside its weights (`reports/NAME/report.json`), that of its
+//! retraining (`reports/NAME.json`) and the records of its runs (`NAME.runs/*.json`). Any of them may be absent, of another model, or damaged: then less is known.
 
 use std::{fs, path::Path};
 
+use deepcuts_protocol::Paired;
 use serde_json::Value;
 
 use super::Context;
@@ -31,7 +32,18 @@ pub fn read(model: &ModelRow, context: &Context) -> Report {
             }
         }
     }
-    Report { runs: records(&weights.with_extension("runs"), model), ..Report::default() }
+    let retrained = retrained(&context.paths.user_models.join("reports"), model);
+    Report { retrained, runs: records(&weights.with_extension("runs"), model), ..Report::default() }
+}
+
+/// The report of its retraining, if it is of these weights.
+fn retrained(folder: &Path, model: &ModelRow) -> Option<(Paired, Option<Paired>)> {
+    let name = model.path.file_stem()?.to_str()?;
+    let document = json(&folder.join(format!("{name}.json")))?;
+    let report = &document["report"];
+    let paired = |v: &Value| serde_json::from_value::<Paired>(v.clone()).ok();
+    (report["candidate"].as_str() == Some(model.card.id())).then_some(())?;
+    Some((paired(&report["mine"])?, paired(&report["base"])))
 }
 
 fn json(path: &Path) -> Option<Value> {
@@ -53,6 +65,7 @@ fn of(network: &Value, genres: &Value) -> Report {
     let interval = network["interval95"].as_array().and_then(|i| i.first()?.as_f64().zip(i.get(1)?.as_f64()));
     Report {
         model: String::new(),
+        retrained: None,
         right: count(&network["clips_right"]).zip(count(&network["clips"])),
         interval,
         runs: network["runs"].as_array().into_iter().flatten().filter_map(run).collect(),

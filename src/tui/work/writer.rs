@@ -55,8 +55,8 @@ pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context, nudge: &Mailbox<Wi
 fn write(store: &Store, ask: Ask, out: &Out) -> anyhow::Result<()> {
     match ask {
         Ask::Correct(new) => {
-            let batch = store.correct(&new)?;
-            out.done(Done::Corrected { batch, tracks: new.len() });
+            let kept = store.correct_as(&new, false)?;
+            out.done(Done::Corrected { batch: kept.batch, tracks: kept.kept, locked: kept.locked.len() });
         }
         Ask::UndoCorrection(batch) => {
             let tracks = store.undo_corrections(batch)?;

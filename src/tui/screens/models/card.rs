@@ -1,16 +1,20 @@
 //! What a model's card says, as lines.
 
-use deepcuts_protocol::ModelCard;
+use deepcuts_protocol::{ModelCard, Paired};
 use ratatui::text::{Line, Span};
 
 use crate::{
     store::ModelRow,
     text::{clean, clean_path},
-    tui::{data::thousands, screens::Shared, widgets::text},
+    tui::{
+        data::thousands,
+        screens::{Shared, models::Report},
+        widgets::text,
+    },
 };
 
 /// The card of `model` in lines of `width` columns.
-pub fn lines(model: &ModelRow, shared: &Shared, width: usize) -> Vec<Line<'static>> {
+pub fn lines(model: &ModelRow, report: Option<&Report>, shared: &Shared, width: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
     let mut lines = Vec::new();
     let mut fact = |label: &str, value: &str| {
@@ -25,9 +29,29 @@ pub fn lines(model: &ModelRow, shared: &Shared, width: usize) -> Vec<Line<'stati
     for (label, value) in facts(&model.card) {
         fact(label, &value);
     }
+    if let Some((mine, base)) = report.and_then(|r| r.retrained.as_ref()) {
+        fact("your tracks", &gained(mine));
+        if let Some(base) = base {
+            fact("the base", &gained(base));
+        }
+    }
     fact("weights", &clean_path(&model.path));
     fact("id", model.card.id());
     lines
+}
+
+/// What a retraining gained, on tracks that it did not learn from.
+fn gained(p: &Paired) -> String {
+    format!(
+        "{:.1} % before, {:.1} % after; {:+.1} points ({:+.1} to {:+.1}) on {} tracks of {} artists",
+        p.before * 100.0,
+        p.after * 100.0,
+        p.gain * 100.0,
+        p.gain_low * 100.0,
+        p.gain_high * 100.0,
+        p.tracks,
+        p.groups
+    )
 }
 
 /// What a card says, as labelled text.

@@ -84,6 +84,12 @@ impl Row {
         }
     }
 
+    /// Title and artist, in one line.
+    #[must_use]
+    pub fn name(&self) -> String {
+        if self.artist.is_empty() { self.title.clone() } else { format!("{} · {}", self.title, self.artist) }
+    }
+
     /// The genre with the largest share.
     #[must_use]
     pub fn top(&self) -> Option<&Genre> {

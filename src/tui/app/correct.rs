@@ -20,8 +20,7 @@ impl App {
     pub(super) fn open_editor(&mut self) {
         let Some(row) = self.selected().cloned() else { return };
         let span = self.track.span().filter(|_| self.pane == Pane::Track);
-        let mut targets =
-            vec![Target { name: format!("{} · {}", row.title, row.artist), rows: vec![Arc::clone(&row)] }];
+        let mut targets = vec![Target { name: row.name(), rows: vec![Arc::clone(&row)] }];
         if !row.album.is_empty() {
             let rows: Vec<Arc<Row>> = self
                 .library

@@ -101,11 +101,9 @@ impl Map {
         self.cross.unwrap_or((self.field.width / 2, self.field.height / 2))
     }
 
-    /// Width and height of what is seen. Cells are twice as high as they are wide.
-    fn extent(&self) -> (f64, f64) {
-        let (w, h) = (f64::from(self.field.width.max(1)), f64::from(self.field.height.max(1)) * 2.0);
-        let short = w.min(h);
-        (2.0 * self.sight.half * w / short, 2.0 * self.sight.half * h / short)
+    /// Width and height of what is seen. Each direction has its own measure: the whole field is used.
+    const fn extent(&self) -> (f64, f64) {
+        (2.0 * self.sight.half, 2.0 * self.sight.half)
     }
 
     /// The place of the middle of a cell.
@@ -286,6 +284,8 @@ impl Map {
             dots.set(x, y, Color::Reset);
         }
         dots.draw(self.field, frame.buffer_mut());
+        // Where few tracks are seen, a dot is too small to have a colour.
+        let sparse = counts.iter().filter(|n| **n > 0).count() * 12 < counts.len() / kinds;
         for (cell, counts) in counts.chunks_exact(kinds).enumerate() {
             let total: u32 = counts.iter().sum();
             let Some((kind, _)) = counts.iter().enumerate().max_by_key(|(i, n)| (**n, usize::MAX - i)) else {
@@ -298,14 +298,19 @@ impl Map {
             let target = &mut frame.buffer_mut()[(x, y)];
             match genres.get(kind) {
                 Some(genre) => {
-                    let lit = 0.55 + 0.15 * f64::from(total).log2().min(3.0);
+                    let lit = if sparse { 1.0 } else { 0.7 + 0.1 * f64::from(total).log2().min(3.0) };
                     target.set_style(Style::new().fg(theme.shade(shared.genres.colour(theme, genre), lit)));
                     if theme.depth <= Depth::Sixteen {
                         target.set_char(shared.genres.letter(genre));
+                    } else if sparse {
+                        target.set_symbol("●");
                     }
                 }
                 None => {
                     target.set_style(theme.dim());
+                    if sparse {
+                        target.set_symbol("○");
+                    }
                 }
             }
         }
@@ -314,7 +319,7 @@ impl Map {
     fn draw_selected(&self, frame: &mut Frame<'_>, area: Rect, shared: &Shared) {
         let theme = shared.theme;
         let Some(row) = self.selected() else { return };
-        let name = if row.artist.is_empty() { row.title.clone() } else { format!("{} · {}", row.title, row.artist) };
+        let name = row.name();
         let key = |action| shared.keys.key(Scope::Map, action);
         let keys = format!("{} {} zoom · gg all", key(Action::Closer), key(Action::Farther));
         let room = usize::from(area.width).saturating_sub(text::width(&keys) + 5);

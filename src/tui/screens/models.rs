@@ -287,12 +287,12 @@ fn confusion(frame: &mut Frame<'_>, area: Rect, report: &Report, shared: &Shared
     let theme = shared.theme;
     let intro = match (report.right, report.interval) {
         (Some((right, of)), Some((low, high))) => format!(
-            "{right} of {of} clips right: {:.1} % ({:.1}-{:.1}) · row: it is, column: heard as",
+            "{right} of {of} clips right: {:.1} % ({:.1}-{:.1}) · row: is, column: heard",
             f64::from(right) * 100.0 / f64::from(of.max(1)),
             low * 100.0,
             high * 100.0
         ),
-        _ => "row: it is, column: heard as".to_owned(),
+        _ => "row: is, column: heard".to_owned(),
     };
     window::line(frame, area, 0, vec![(text::cut(&intro, usize::from(area.width)), theme.soft())]);
     let table = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };

@@ -223,7 +223,12 @@ fn draw_item(frame: &mut Frame<'_>, line: Rect, item: &Item, selected: bool, sha
     };
     let mut said = Vec::new();
     let mut left = words;
-    for (genre, word) in item.row.mix.iter().flat_map(|mix| bar::words(mix, words.saturating_sub(1), &shared.genres)) {
+    // What is unsure is the reason already.
+    let mixes = item.row.mix.iter().flat_map(|mix| bar::words(mix, 60, &shared.genres));
+    for (genre, word) in mixes.filter(|(genre, _)| genre.is_some()) {
+        if left < text::width(&word) + 2 && left < words {
+            break;
+        }
         let style = genre.map_or(theme.dim(), |g| Style::new().fg(shared.genres.colour(theme, &g)));
         let columns = text::width(&word).min(left).max(1) + 2;
         said.push((text::left(&word, columns.min(left)), style));

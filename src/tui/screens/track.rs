@@ -231,7 +231,7 @@ pub fn preview(frame: &mut Frame<'_>, area: Rect, detail: Option<&Detail>, share
         return;
     };
     let row = &detail.row;
-    let name = if row.artist.is_empty() { row.title.clone() } else { format!("{} · {}", row.title, row.artist) };
+    let name = row.name();
     let by = match (&detail.model, row.mix.as_ref().map(Mix::source)) {
         (_, Some(Source::User)) => "corrected by you".to_owned(),
         (Some((name, _)), Some(Source::Model)) => format!("heard by {name}"),
@@ -324,7 +324,7 @@ fn similar(detail: &Detail, shared: &Shared, width: usize) -> Vec<Line<'static>>
     let theme = shared.theme;
     let mut lines = vec![Line::default(), Line::styled("Sounds alike", theme.heading())];
     for (percent, row) in &detail.similar {
-        let name = format!("{} · {}", row.title, row.artist);
+        let name = row.name();
         lines.push(Line::from(vec![
             Span::styled(format!("{percent:>3}%  "), theme.dim()),
             Span::styled(text::cut(&name, width.saturating_sub(6)), theme.soft()),

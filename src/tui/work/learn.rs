@@ -215,7 +215,7 @@ fn verdict(store: &Store, proposal: &Proposal) -> anyhow::Result<Verdict> {
     for shift in facts.preview.biggest.iter().take(CHANGES) {
         let Some(file) = store.files_of(shift.track)?.into_iter().next() else { continue };
         let row = Row::of(file, store.mix(shift.track)?);
-        let name = if row.artist.is_empty() { row.title.clone() } else { format!("{} · {}", row.title, row.artist) };
+        let name = row.name();
         let (before, after) = (shift.before.clone(), shift.after.clone());
         biggest.push(Change { name, mix: row.mix, before, after, moved: shift.moved });
     }

@@ -103,8 +103,7 @@ impl Alike {
         let width = usize::from(area.width);
         for (line, i) in shown.enumerate() {
             let Some((percent, row)) = found.rows.get(i) else { break };
-            let name =
-                if row.artist.is_empty() { row.title.clone() } else { format!("{} · {}", row.title, row.artist) };
+            let name = row.name();
             let room = width.saturating_sub(6 + 18);
             let mut pieces = vec![
                 (format!("{percent:>3}%  "), theme.dim()),

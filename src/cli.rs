@@ -95,7 +95,7 @@ pub enum Command {
     Genre(GenreArgs),
     /// Let the model learn from your corrections; shows what would change, and asks
     #[command(
-        after_help = "Examples:\n  deepcuts retrain --dry-run      learn, and see what would change\n  deepcuts retrain                and put it in force, if you agree\n  deepcuts retrain --full         the whole network, from the audio: slower\n  deepcuts models rollback        and back\n\nIt takes corrected tracks of several artists (20 of 5; `deepcuts review` lists those that teach most). A model that\ndoes not surely gain on corrections it has not seen, or that forgets what it knew, is not proposed; [retrain] in the\nsettings says how sure and how much, --force says otherwise."
+        after_help = "Examples:\n  deepcuts retrain --dry-run      learn, and see what would change\n  deepcuts retrain                and put it in force, if you agree\n  deepcuts models rollback        and back\n\nIt takes corrected tracks of several artists (20 of 5; `deepcuts review` lists those that teach most). A model that\ndoes not surely gain on corrections it has not seen, or that forgets what it knew, is not proposed; [retrain] in the\nsettings says how sure and how much, --force says otherwise."
     )]
     Retrain(RetrainArgs),
     /// Train a network on labelled music
@@ -354,7 +354,7 @@ pub struct RetrainArgs {
     /// The last layer, from what is kept of the tracks: seconds (the default)
     #[arg(long, conflicts_with = "full")]
     pub head: bool,
-    /// The whole network, from the audio of the corrected tracks
+    /// The whole network, from the audio of the corrected tracks (the ears of this version cannot, and say so)
     #[arg(long)]
     pub full: bool,
     /// Propose it whatever the gate says, and learn from fewer corrections than it takes

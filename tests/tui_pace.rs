@@ -15,6 +15,10 @@ use deepcuts::{
         data::{Counts, Job, JobState, Row, Sort, Spec},
         event::{Done, Event, Slot},
         keys,
+        screens::{
+            map::{Point, Points},
+            review::{Item, Lessons, Queue},
+        },
         theme::{Depth, Genres, Theme},
         view,
     },
@@ -66,8 +70,23 @@ fn a_frame_follows_a_key_within_50_ms() {
     let sorted = by_artist.rows.clone();
     app.update(Event::Done(Done::View(Slot::Library, Box::new(by_artist))));
 
+    // The map has every track as a point, and the review is open now and then.
+    let points = sorted.iter().enumerate().map(|(i, row)| {
+        let (angle, far) = (i as f32 * 2.399, (i as f32 / TRACKS as f32).sqrt());
+        Point { row: Arc::clone(row), x: angle.cos() * far, y: angle.sin() * far }
+    });
+    app.update(Event::Done(Done::Map(Box::new(Points { points: points.collect(), shown: 0.5 }))));
+    let item = |row: &Arc<Row>| Item {
+        row: Arc::clone(row),
+        reason: "unsure of 40 % of it; 12 tracks sound like it".into(),
+        short: "unsure of 40 %".into(),
+        alike: 12,
+    };
+    let items = sorted.iter().take(100).map(item).collect();
+    app.update(Event::Done(Done::Review(Box::new(Queue { items, lessons: Lessons::default() }))));
+
     let script =
-        "j j j C-d C-d C-f k k C-u Space Space l h h j j l g g G C-b 5 j 1 3 1 ? j Esc e 6 1 Right Esc n N".split(' ');
+        "j j j C-d C-d C-f k k C-u Space Space l h h j j l g g G C-b 5 j 1 3 1 ? j Esc e 6 1 Right Esc n N 7 l j + n n - 4 j j 1".split(' ');
     let mut took = Vec::new();
     let mut late = Duration::ZERO;
     for (i, key) in script.cycle().take(600).enumerate() {

@@ -142,9 +142,13 @@ impl Map {
             .enumerate()
             .map(|(i, p)| ((f64::from(p.x) - x).powi(2) + (f64::from(p.y) - y).powi(2), i))
             .collect();
-        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        self.rank = self.rank.saturating_add_signed(by).min(order.len().saturating_sub(1));
-        let Some((_, next)) = order.get(self.rank).copied() else { return };
+        if order.is_empty() {
+            return;
+        }
+        self.rank = self.rank.saturating_add_signed(by).min(order.len() - 1);
+        // Only one place of the order is wanted: the library may have a hundred thousand.
+        let (_, (_, next), _) = order.select_nth_unstable_by(self.rank, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let next = *next;
         self.selected = Some(next);
         let (x, y) = (f64::from(points.points[next].x), f64::from(points.points[next].y));
         match self.dot(x, y) {

@@ -1,6 +1,6 @@
 """The working half of scripts/setup: fetches pinned wheels with pip and lays them out under the vendor folder.
 
-Called as `fetch.py VENDOR PLATFORM WHAT...`, WHAT being `python`, `libtorch` or `cuda`. Each of them is put together
+Called as `fetch.py VENDOR PLATFORM WHAT...`, WHAT being `python`, `musicnn`, `libtorch` or `cuda`. Each of them is put together
 in a hidden folder beside its place and renamed into it as the last step, so an interrupted run leaves nothing
 half-made. Wheels that arrived whole stay in VENDOR/.download until libtorch stands, so a retry does not fetch them again.
 
@@ -18,6 +18,9 @@ import sys
 import tempfile
 import time
 import zipfile
+
+sys.dont_write_bytecode = True  # no __pycache__ beside the scripts
+import musicnn  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PINS = os.path.join(ROOT, "scripts", "pins")
@@ -295,6 +298,21 @@ def fetch_cuda(vendor, scratch, platform):
     shutil.rmtree(os.path.join(vendor, ".download"), ignore_errors=True)
 
 
+def fetch_musicnn(vendor, scratch):
+    say("fetching musicnn, the pretrained network under `deep` (29 MB)")
+    need_space(vendor, 200, "vendor/musicnn")
+    downloads = os.path.join(scratch, "musicnn-wheel")
+    pip(["download", "--quiet", "--dest", downloads, "--no-deps", "--only-binary=:all:", "--require-hashes",
+         "-r", os.path.join(PINS, "musicnn.txt")], "musicnn (scripts/pins/musicnn.txt)", scratch)
+    made = os.path.join(scratch, "musicnn")
+    try:
+        musicnn.convert(glob.glob(os.path.join(glob.escape(downloads), "*.whl"))[0], made)
+    except (IndexError, KeyError, ValueError) as error:
+        raise SetupError(f"the musicnn wheel is not what it was: {error}", "please report this") from error
+    stamp(made, "MUSICNN_STAMP")
+    place(made, os.path.join(vendor, "musicnn"))
+
+
 def main():
     vendor, platform, *wanted = sys.argv[1:]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the scratch folder goes as after Ctrl-C
@@ -313,6 +331,8 @@ def main():
         try:
             if "python" in wanted:
                 fetch_python(vendor, scratch)
+            if "musicnn" in wanted:
+                fetch_musicnn(vendor, scratch)
             if "libtorch" in wanted:
                 fetch_libtorch(vendor, scratch, platform)
             if "cuda" in wanted:

@@ -13,6 +13,7 @@ mod hearing;
 mod message;
 mod retrain;
 mod train;
+mod trunk;
 
 pub use bytes::{Base64, WirePath};
 pub use card::{CardError, FoldScore, FrontEnd, ModelCard, UnsureScore};
@@ -20,6 +21,7 @@ pub use hearing::{Embeddings, Hearing, HearingError, Stage, Timeline, UNSURE};
 pub use message::{Answer, Device, LabelTrack, Labelled, Request};
 pub use retrain::{Depth, Doubt, GenreGain, Paired, RetrainJob, RetrainReport};
 pub use train::{CurvePoint, EvalJob, LabelledFile, RunScore, Split, TrainJob, TrainSay, TrainSource};
+pub use trunk::{TRUNK_FILE, find_trunk};
 
 /// Version of the messages. Desk and ears refuse each other when it differs.
 pub const PROTOCOL_VERSION: u32 = 1;

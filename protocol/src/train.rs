@@ -87,7 +87,7 @@ impl Split {
 pub struct TrainJob {
     /// What to learn from.
     pub source: TrainSource,
-    /// `cuts`, `cnn`, `crnn`, `crnn-long` or `rcnn`.
+    /// `deep`, `cuts`, `cnn`, `crnn`, `crnn-long` or `rcnn`.
     pub arch: String,
     /// Front end for audio; that of the features where they are given.
     #[serde(default)]

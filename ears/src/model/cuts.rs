@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, nn};
 
 use super::{
+    DeepShape,
     arch::Net,
     layers::{ConvBlock, ConvShape, Linear},
 };
@@ -29,11 +30,14 @@ pub struct CutsShape {
     pub dilations: Vec<i64>,
     /// Values of an embedding: half of them means over time, half deviations.
     pub embedding: i64,
+    /// Widths of `deep`, which has its own.
+    #[serde(skip_serializing_if = "DeepShape::is_default")]
+    pub deep: DeepShape,
 }
 
 impl Default for CutsShape {
     fn default() -> Self {
-        Self { front: [12, 24], trunk: 128, dilations: vec![1, 2, 4], embedding: 128 }
+        Self { front: [12, 24], trunk: 128, dilations: vec![1, 2, 4], embedding: 128, deep: DeepShape::default() }
     }
 }
 
@@ -47,6 +51,7 @@ impl CutsShape {
             && self.dilations.iter().all(|d| (1..=32).contains(d))
             && (2..=1024).contains(&self.embedding)
             && self.embedding % 2 == 0
+            && self.deep.is_sane()
     }
 
     fn convs(&self) -> (ConvShape, ConvShape, ConvShape, Vec<ConvShape>, ConvShape) {

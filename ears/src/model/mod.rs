@@ -5,8 +5,10 @@
 
 pub mod arch;
 mod cuts;
+mod deep;
 mod device;
 mod layers;
+mod musicnn;
 mod network;
 mod paper;
 pub(crate) mod weights;
@@ -15,6 +17,7 @@ use std::path::PathBuf;
 
 pub use arch::Arch;
 pub use cuts::CutsShape;
+pub use deep::DeepShape;
 pub(crate) use device::kind_name;
 pub use device::use_threads;
 pub use network::Network;

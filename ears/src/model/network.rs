@@ -8,7 +8,9 @@ use tch::{Kind, Tensor, nn::VarStore};
 use super::{
     CutsShape, DeviceChoice, ModelError, Verdicts,
     arch::{self, Arch, Net},
-    device, weights,
+    device,
+    musicnn::Musicnn,
+    weights,
 };
 
 /// Chunks in one pass on the CPU: at 16 and above a core gives its best, and more only costs memory.
@@ -26,6 +28,8 @@ pub struct Network {
     shape: CutsShape,
     batch: usize,
     familiar: Option<Familiar>,
+    /// On the CPU; the network has its own on its device.
+    trunk: Option<Musicnn>,
 }
 
 impl std::fmt::Debug for Network {
@@ -84,12 +88,20 @@ impl Network {
         }
         let device = device.device()?;
         let mut vs = VarStore::new(device);
-        let net = arch.build(&vs.root(), &read.shape, card.genres.len());
+        let mut net = arch.build(&vs.root(), &read.shape, card.genres.len());
         weights::fill(&vs, &read.tensors).map_err(fail)?;
+        let trunk = if arch.has_trunk() {
+            Some(arch::read_trunk(&deepcuts_protocol::find_trunk(Some(path)).map_err(fail)?)?)
+        } else {
+            None
+        };
+        if let Some(trunk) = &trunk {
+            net.take_trunk(trunk);
+        }
         vs.freeze();
         let familiar = Familiar::of(&read, &card, device).map_err(fail)?;
         let batch = if device.is_cuda() { CUDA_BATCH } else { CPU_BATCH };
-        Ok(Self { card, net, vs, arch, shape: read.shape, batch, familiar })
+        Ok(Self { card, net, vs, arch, shape: read.shape, batch, familiar, trunk })
     }
 
     fn fold(&mut self) {
@@ -192,6 +204,9 @@ impl Network {
             self.vs.variables().into_iter().map(|(n, t)| (n, t.to_device(cpu))).collect();
         let mut vs = VarStore::new(cpu);
         self.net = self.arch.build(&vs.root(), &self.shape, self.card.genres.len());
+        if let Some(trunk) = &self.trunk {
+            self.net.take_trunk(trunk);
+        }
         if let Err(reason) = weights::fill(&vs, &values) {
             tracing::error!("weights did not survive the move to the CPU: {reason}");
         }
@@ -210,7 +225,7 @@ impl Network {
         let wanted = self.arch.input()[1];
         let run = || {
             tch::no_grad(|| {
-                let embedding = self.net.embed(&arch::prepare(&x, self.card.front_end, wanted), false);
+                let embedding = self.net.embed(&arch::prepare_for(self.arch, &x, self.card.front_end, wanted), false);
                 let logits = self.net.head(&embedding, false);
                 (embedding, logits)
             })

@@ -61,7 +61,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Weights, String> {
     Ok(Weights { tensors, shape })
 }
 
-fn to_tensor(view: &TensorView<'_>) -> Result<Tensor, String> {
+pub(crate) fn to_tensor(view: &TensorView<'_>) -> Result<Tensor, String> {
     let kind = match view.dtype() {
         Dtype::F32 => Kind::Float,
         Dtype::F16 => Kind::Half,

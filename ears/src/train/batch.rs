@@ -25,8 +25,12 @@ pub struct Item {
 pub fn grid(set: &Set, clips: &[u32], chunk: usize) -> Vec<Item> {
     let mut items = Vec::new();
     for &clip in clips {
-        let chunks = (set.frames_of(clip as usize) / chunk).max(1);
-        items.extend((0..chunks).map(|c| Item { clip, start: (c * chunk) as u32, frames: chunk as u32 }));
+        let frames = set.frames_of(clip as usize);
+        let (chunks, step) = match set.taps {
+            Some(beginnings) => (frames.saturating_sub(1) / beginnings + 1, beginnings),
+            None => ((frames / chunk).max(1), chunk),
+        };
+        items.extend((0..chunks).map(|c| Item { clip, start: (c * step) as u32, frames: chunk as u32 }));
     }
     items
 }
@@ -115,10 +119,10 @@ impl Sampler<'_> {
 
 impl Sampler<'_> {
     /// The items of an epoch, in the order they are drawn. With `balance` an artist with many clips is drawn less
-    /// often than its clips would be, and one with few more often.
+    /// often than its clips would be, and one with few more often; genres as `genres` and `even_genres` say.
     fn order(&self, epoch: u64) -> Vec<usize> {
         let mut rng = rng(self.seed, epoch, 1);
-        if self.augment.balance <= 0.0 {
+        if self.augment.balance <= 0.0 && self.augment.genres.is_empty() && !self.augment.even_genres {
             let mut order: Vec<usize> = (0..self.items.len()).collect();
             order.shuffle(&mut rng);
             return order;
@@ -126,11 +130,19 @@ impl Sampler<'_> {
         let group = |item: &Item| self.set.clips.get(item.clip as usize).map_or(0, |c| c.group);
         let mut sizes = std::collections::HashMap::new();
         self.items.iter().for_each(|i| *sizes.entry(group(i)).or_insert(0_u32) += 1);
+        let genre = |item: &Item| self.set.clips.get(item.clip as usize).map_or(0, |c| usize::from(c.label));
+        let mut of_genre = vec![0_u32; self.set.genres.len()];
+        self.items.iter().for_each(|i| of_genre.iter_mut().skip(genre(i)).take(1).for_each(|n| *n += 1));
+        let weight = |genre: usize| {
+            let n = f64::from(of_genre.get(genre).copied().unwrap_or(1).max(1));
+            let asked = self.set.genres.get(genre).and_then(|name| self.augment.genres.get(name));
+            f64::from(asked.copied().unwrap_or(1.0)) / if self.augment.even_genres { n } else { 1.0 }
+        };
         let mut sum = 0.0;
         let bounds: Vec<f64> = (self.items.iter())
             .map(|i| {
                 let size = f64::from(sizes.get(&group(i)).copied().unwrap_or(1));
-                sum += size.powf(-f64::from(self.augment.balance));
+                sum += size.powf(-f64::from(self.augment.balance)) * weight(genre(i));
                 sum
             })
             .collect();
@@ -317,7 +329,7 @@ mod tests {
                 frames: Frames::Bytes((0..40 * 8).map(|v| (v % 256) as u8).collect()),
             })
             .collect();
-        Set { genres: vec!["a".into(), "b".into(), "c".into()], front_end: FrontEnd::Cuts, bands: 8, clips }
+        Set { genres: vec!["a".into(), "b".into(), "c".into()], front_end: FrontEnd::Cuts, bands: 8, clips, taps: None }
     }
 
     fn plain() -> Augment {

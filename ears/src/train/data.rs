@@ -19,6 +19,8 @@ pub struct Set {
     pub bands: usize,
     /// The clips.
     pub clips: Vec<Clip>,
+    /// The frames are no mel but what a frozen trunk made of chunks, so many beginnings to a chunk.
+    pub taps: Option<usize>,
 }
 
 /// A labelled clip.
@@ -54,7 +56,7 @@ pub enum Part {
 pub enum Frames {
     /// 0 to 255 for 0 to 1.
     Bytes(Vec<u8>),
-    /// dB.
+    /// dB, or features of a trunk.
     Halves(Vec<f16>),
 }
 
@@ -95,6 +97,12 @@ impl Set {
     #[must_use]
     pub fn frames_of(&self, clip: usize) -> usize {
         self.clips.get(clip).map_or(0, |c| c.frames.len() / self.bands)
+    }
+
+    /// Frames of a chunk, for a network that takes `frames` of mel.
+    #[must_use]
+    pub fn chunk(&self, frames: usize) -> usize {
+        if self.taps.is_some() { 1 } else { frames }
     }
 
     /// Labels of all clips.
@@ -172,7 +180,7 @@ pub fn read_features(path: &Path, tracks_csv: Option<&Path>) -> Result<Set, Trai
             }
         })
         .collect();
-    Ok(Set { genres, front_end: FrontEnd::Cuts, bands, clips })
+    Ok(Set { genres, front_end: FrontEnd::Cuts, bands, clips, taps: None })
 }
 
 fn transpose(rows: &[u8], bands: usize, columns: usize) -> Vec<u8> {

@@ -38,7 +38,7 @@ pub(super) fn ship(job: &Job<'_>, records: &[RunRecord]) -> Result<PathBuf, Trai
     tensors.extend(known.tensors());
     let bytes = weights::to_bytes(&tensors, weights::metadata(&job.recipe.net)).map_err(|e| fail(e.to_string()))?;
     let id = weights::id_of(&bytes);
-    let frames = job.chunk_frames();
+    let frames = job.arch.input()[0];
     let artist = job.job.split == Split::Artist;
     let card = ModelCard {
         name: job.name.clone(),
@@ -48,7 +48,7 @@ pub(super) fn ship(job: &Job<'_>, records: &[RunRecord]) -> Result<PathBuf, Trai
         feature_version: crate::mel::FEATURE_VERSION,
         genres: job.set.genres.clone(),
         chunk_frames: frames as u32,
-        chunk_ms: arch::chunk_ms(job.set.front_end, frames as i64),
+        chunk_ms: arch::chunk_ms(job.set.front_end, frames),
         embedding_dim: u16::try_from(job.arch.embedding(&job.recipe.net)).unwrap_or(u16::MAX),
         temperature: temperature as f32,
         unsure_below: below as f32,

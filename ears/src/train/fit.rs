@@ -74,7 +74,7 @@ impl Run<'_> {
         Sampler {
             set: self.set,
             items: self.learn.clone(),
-            chunk: self.arch.input()[0].unsigned_abs() as usize,
+            chunk: self.set.chunk(self.arch.input()[0].unsigned_abs() as usize),
             batch: self.recipe.fit.batch as usize,
             augment: &self.recipe.augment,
             mixup: self.recipe.fit.mixup,
@@ -185,11 +185,9 @@ impl Run<'_> {
 
     fn step(&self, model: &Model, rule: &mut Rule, batch: &Batch, rate: f64, step: u32, tally: &mut Tally) {
         let genres = self.set.genres.len() as i64;
-        let [frames, bands] = self.arch.input();
-        let x = Tensor::from_slice(&batch.chunks).view([-1, frames, self.set.bands as i64]).to_device(self.device);
         let targets = Tensor::from_slice(&batch.targets).view([-1, genres]).to_device(self.device);
-        let x = arch::prepare(&x, self.set.front_end, bands);
-        let logits = model.net.head(&model.net.embed(&x, true), true);
+        let embedding = embed(model, self.set, self.arch, &batch.chunks, self.device, true);
+        let logits = model.net.head(&embedding, true);
         let loss = match self.recipe.fit.loss {
             Loss::CrossEntropy => optimiser::cross_entropy(&logits, &targets),
             Loss::SoftmaxBce => optimiser::softmax_bce(&logits, &targets),
@@ -281,6 +279,17 @@ impl Model {
     }
 }
 
+/// Embeddings of chunks as the set has them: mel, or what a frozen trunk made of it.
+fn embed(model: &Model, set: &Set, arch: Arch, chunks: &[f32], device: Device, train: bool) -> Tensor {
+    let x = Tensor::from_slice(chunks).to_device(device);
+    if set.taps.is_some() {
+        return model.net.learn(&x.view([-1, set.bands as i64]), train);
+    }
+    let [frames, bands] = arch.input();
+    let x = x.view([-1, frames, set.bands as i64]);
+    model.net.embed(&arch::prepare_for(arch, &x, set.front_end, bands), train)
+}
+
 /// Logits of `items`.
 pub(super) fn judge(model: &Model, set: &Set, arch: Arch, items: &[Item], fold: u32, device: Device) -> Vec<Judged> {
     judge_with_embeddings(model, set, arch, items, fold, device).0
@@ -295,8 +304,7 @@ pub(super) fn judge_with_embeddings(
     fold: u32,
     device: Device,
 ) -> (Vec<Judged>, Vec<f32>) {
-    let [frames, bands] = arch.input();
-    let size = frames.unsigned_abs() as usize * set.bands;
+    let size = set.chunk(arch.input()[0].unsigned_abs() as usize) * set.bands;
     let genres = set.genres.len();
     let mut judged = Vec::with_capacity(items.len());
     let mut all = Vec::new();
@@ -308,8 +316,7 @@ pub(super) fn judge_with_embeddings(
             }
         }
         let (logits, embeddings) = tch::no_grad(|| {
-            let x = Tensor::from_slice(&chunks).view([-1, frames, set.bands as i64]).to_device(device);
-            let embedding = model.net.embed(&arch::prepare(&x, set.front_end, bands), false);
+            let embedding = embed(model, set, arch, &chunks, device, false);
             (model.net.head(&embedding, false).to_device(Device::Cpu), embedding.to_device(Device::Cpu))
         });
         let mut values = vec![0.0_f32; group.len() * genres];

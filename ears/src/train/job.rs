@@ -19,7 +19,7 @@ use super::{
     finish,
     fit::{self, Run},
     recipe::Recipe,
-    source, split,
+    source, split, taps,
 };
 use crate::model::{Arch, DeviceChoice, kind_name, weights};
 
@@ -131,13 +131,15 @@ impl<'a> Job<'a> {
         let front_end = job.front_end.unwrap_or(recipe.front_end);
         let cache = job.cache.as_ref().map(|c| c.0.as_path());
         let set = source::read(&job.source, front_end, cache, &[], cancel, say)?;
+        let set = taps::tap(set, arch, device, cancel, say)?;
         let name = job.name.clone().unwrap_or_else(|| job.arch.clone());
         let runs = job.out.0.join(format!("{name}.runs"));
         Ok(Self { job, name, arch, recipe, set, device, runs })
     }
 
+    /// Frames of a chunk, as the set has them.
     pub fn chunk_frames(&self) -> usize {
-        self.arch.input()[0].unsigned_abs() as usize
+        self.set.chunk(self.arch.input()[0].unsigned_abs() as usize)
     }
 
     pub fn stem(&self, seed: u64, fold: u32) -> PathBuf {

@@ -19,6 +19,7 @@ mod report;
 mod retrain;
 mod source;
 mod split;
+mod taps;
 
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
 //! Recipes: every hyper-parameter of a training run, in TOML, one built in for each architecture.
 
+use std::collections::BTreeMap;
+
 use deepcuts_protocol::FrontEnd;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +16,7 @@ pub struct Recipe {
     pub arch: String,
     /// Front end for audio sources.
     pub front_end: FrontEnd,
-    /// Widths of `cuts`; the other architectures have the paper's.
+    /// Widths of `cuts` and `deep`; the other architectures have the paper's.
     #[serde(default)]
     pub net: CutsShape,
     /// How the weights are fitted.
@@ -114,6 +116,12 @@ pub struct Augment {
     /// Artists are drawn by their number of clips to the power of 1 - b: 0 draws every clip alike, 1 every artist.
     #[serde(default)]
     pub balance: f32,
+    /// Every genre is drawn as often as any other, however many clips it has.
+    #[serde(default)]
+    pub even_genres: bool,
+    /// Genres (slugs) that are drawn so many times as often.
+    #[serde(default)]
+    pub genres: BTreeMap<String, f32>,
     /// Most bands a chunk moves up or down.
     pub band_shift: u32,
     /// Factors from 1 - s to 1 + s.
@@ -142,7 +150,8 @@ pub enum Crop {
     Grid,
 }
 
-const BUILT_IN: [(&str, &str); 9] = [
+const BUILT_IN: [(&str, &str); 10] = [
+    ("deep", include_str!("../../recipes/deep.toml")),
     ("cuts", include_str!("../../recipes/cuts.toml")),
     ("cnn", include_str!("../../recipes/cnn.toml")),
     ("crnn", include_str!("../../recipes/crnn.toml")),
@@ -200,6 +209,9 @@ impl Recipe {
         }
         if !(0.0..1.0).contains(&f.average) || !(0.0..1.0).contains(&f.label_smoothing) || f.mixup < 0.0 {
             return bad("fit: average and label_smoothing lie between 0 and 1, mixup is not negative");
+        }
+        if self.augment.genres.values().any(|w| !(0.0..=100.0).contains(w)) {
+            return bad("augment.genres: a genre is drawn 0 to 100 times as often");
         }
         Ok(())
     }

@@ -217,7 +217,7 @@ fn collect(
             frames,
         })
         .collect();
-    Ok(Set { genres, front_end, bands: mel::bands(front_end), clips })
+    Ok(Set { genres, front_end, bands: mel::bands(front_end), clips, taps: None })
 }
 
 /// All of a song, for its proportions. Not cached: a song is judged once.

@@ -97,8 +97,13 @@ install: ## into PREFIX (/usr/local), below DESTDIR when set; builds first, unle
 	done
 	rm -rf "$(sharedir)/deepcuts/models"
 	cp -R models "$(sharedir)/deepcuts/models"
+	@if [ -f vendor/musicnn/musicnn.safetensors ]; then \
+	    install -d "$(sharedir)/doc/deepcuts/musicnn"; \
+	    install -m 644 vendor/musicnn/LICENSE.md "$(sharedir)/doc/deepcuts/musicnn"; \
+	    install -m 644 vendor/musicnn/musicnn.safetensors "$(sharedir)/deepcuts/models"; \
+	else echo 'install: there is no vendor/musicnn: deep will not be used, cuts will (make setup fetches it)' >&2; fi
 	chmod -R u=rwX,go=rX "$(sharedir)/deepcuts/models"
-	install -m 644 LICENSE-MIT LICENSE-APACHE THIRD-PARTY.md "$(sharedir)/doc/deepcuts"
+	install -m 644 LICENSE-MIT LICENSE-APACHE NOTICE THIRD-PARTY.md "$(sharedir)/doc/deepcuts"
 	@set -e; if [ -d "$(libtorch)/LICENSES" ]; then \
 	    install -d "$(sharedir)/doc/deepcuts/libtorch"; \
 	    install -m 644 "$(libtorch)"/LICENSES/* "$(sharedir)/doc/deepcuts/libtorch"; \

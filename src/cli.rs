@@ -437,7 +437,7 @@ pub struct TrainArgs {
     /// Learn from the library: what you corrected, else the genres in the files
     #[arg(long)]
     pub library: bool,
-    /// Network: cuts, cnn, crnn, crnn-long or rcnn
+    /// Network: deep (over a pretrained one), cuts, cnn, crnn, crnn-long or rcnn
     #[arg(long, default_value = "cuts")]
     pub arch: String,
     /// Front end for audio: cuts, paper-128 or paper-256 [default: the recipe's]

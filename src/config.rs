@@ -80,7 +80,7 @@ pub struct Ears {
 
 impl Default for Ears {
     fn default() -> Self {
-        Self { model: "cuts".into(), device: "auto".into(), workers: 0, stall_seconds: 10 }
+        Self { model: "deep".into(), device: "auto".into(), workers: 0, stall_seconds: 10 }
     }
 }
 

@@ -92,6 +92,41 @@ impl Paths {
     }
 }
 
+impl Paths {
+    /// The weights to listen with: those that `model` means, but `cuts` for `deep` where the pretrained network that it
+    /// listens through is not installed. [`stood_in`] says so to people.
+    ///
+    /// # Errors
+    /// As [`Self::model`].
+    pub fn model_in_use(&self, model: &str) -> Result<PathBuf, String> {
+        let found = self.model(model);
+        if model == DEEP && found.as_ref().map_or(true, |path| trunk_missing(path).is_some()) {
+            return self.model(WITHOUT_TRUNK).or(found);
+        }
+        found
+    }
+}
+
+/// The default network, and the one that is taken where its pretrained half is missing.
+const DEEP: &str = "deep";
+const WITHOUT_TRUNK: &str = "cuts";
+
+/// Why the weights that were found for the name `model` are not those of that name, for people.
+#[must_use]
+pub fn stood_in(model: &str, found: &Path) -> Option<String> {
+    if model != DEEP || found.file_stem().is_none_or(|stem| stem != WITHOUT_TRUNK) {
+        return None;
+    }
+    let deep = found.with_file_name("deep.safetensors");
+    let gone = || (!deep.exists()).then(|| "its weights are not among the models".to_owned());
+    let why = trunk_missing(&deep).or_else(gone)?;
+    Some(format!("deep cannot be used, and cuts, which hears less well, is taken: {why}"))
+}
+
+fn trunk_missing(weights: &Path) -> Option<String> {
+    deepcuts_protocol::find_trunk(Some(weights)).err()
+}
+
 /// The folder of the shipped models: `PREFIX/share/deepcuts/models`, or `models/` of the checkout that the
 /// program was built in.
 #[must_use]

@@ -54,3 +54,28 @@ fn a_damaged_database_is_kept_aside_and_named() {
         fs::read_dir(machine.at("")).unwrap().any(|e| e.unwrap().file_name().to_string_lossy().contains(".damaged-"))
     );
 }
+
+#[test]
+fn without_its_pretrained_half_deep_is_said_to_be_cuts() {
+    let machine = Machine::new();
+    let models = machine.at("library-models");
+    fs::create_dir(&models).unwrap();
+    ["deep", "cuts"].map(|name| support::model(&models, name, name));
+    machine.settings("");
+    machine.wav("a.wav", 1);
+    let trunk = machine.at("musicnn.safetensors");
+    let scan = || {
+        let music = machine.music.to_str().unwrap();
+        let mut command = machine.deepcuts(&["scan", music]);
+        support::Ran(command.env("DEEPCUTS_TRUNK", &trunk).output().unwrap())
+    };
+    let told = scan().exits(0).err();
+    assert!(told.contains("deep cannot be used") && told.contains("make setup"), "{told}");
+    machine.run(&["search", "model:cuts"]).exits(0);
+
+    fs::write(&trunk, "here").unwrap();
+    let told = scan().exits(0).err();
+    assert!(!told.contains("deep cannot be used"), "{told}");
+    machine.run(&["search", "model:cuts"]).exits(1);
+    machine.run(&["search", "model:deep"]).exits(0);
+}

@@ -50,15 +50,30 @@ fn examine(desk: &Desk) -> Findings {
                 setup.model.display()
             );
             all.push(("model", text, true));
-            match ears::ask(&setup) {
-                Ok(device) => all.push((
-                    "device",
-                    format!(
+            if let Some(why) = paths::stood_in(&desk.config.ears.model, &setup.model) {
+                all.push(("model", why, false));
+            }
+            if card.arch == "deep" {
+                let trunk = deepcuts_protocol::find_trunk(Some(&setup.model));
+                all.push((
+                    "trunk",
+                    trunk.as_ref().map_or_else(Clone::clone, |p| p.display().to_string()),
+                    trunk.is_ok(),
+                ));
+            }
+            match ears::try_out(&setup) {
+                Ok((device, took)) => {
+                    let text = format!(
                         "{} (libtorch {}, {} decode workers, {} network threads)",
                         device.kind, device.libtorch, device.decode_workers, device.network_threads
-                    ),
-                    true,
-                )),
+                    );
+                    all.push(("device", text, true));
+                    let cost = took.map_or_else(
+                        || "a minute of sound was not heard in time".to_owned(),
+                        |t| format!("{:.2} s for a minute of sound, a file at a time, now", t.as_secs_f64()),
+                    );
+                    all.push(("cost", cost, took.is_some()));
+                }
                 Err(reason) => all.push(("device", reason, false)),
             }
         }

@@ -99,6 +99,9 @@ pub(crate) fn ears_setup(desk: &Desk) -> anyhow::Result<(ears::Setup, ModelCard)
     // Without a library, or with one that cannot be read, nothing was promoted.
     let store = desk.reader().ok();
     let (model, card) = models::in_force(store.as_ref(), &desk.paths, &desk.config.ears.model)?;
+    if let Some(why) = paths::stood_in(&desk.config.ears.model, &model) {
+        tracing::warn!("{why}");
+    }
     Ok((ears_setup_for(desk, model)?, card))
 }
 

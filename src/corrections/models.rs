@@ -61,7 +61,7 @@ pub fn in_force(store: Option<&Store>, paths: &Paths, settings: &str) -> Result<
             _ => Err(ModelsError::Gone { name: row.card.name, path: row.path }),
         };
     }
-    let path = paths.model(settings).map_err(ModelsError::Missing)?;
+    let path = paths.model_in_use(settings).map_err(ModelsError::Missing)?;
     let card = ModelCard::read_for(&path).map_err(ModelsError::Card)?;
     Ok((path, card))
 }
@@ -149,8 +149,8 @@ pub fn roll_back(store: &Store, settings: &str) -> Result<Option<RolledBack>, St
     Ok(Some(RolledBack { from, to }))
 }
 
-/// The replay set that goes with a model's trunk: `replay.safetensors` beside its weights, among the user's models or
-/// the shipped ones, made on that trunk.
+/// The replay set that goes with a model's trunk: `replay.safetensors` (the default network's) or
+/// `ARCH.replay.safetensors` beside its weights, among the user's models or the shipped ones, made on that trunk.
 #[must_use]
 pub fn replay_for(weights: &Path, card: &ModelCard, paths: &Paths) -> Option<PathBuf> {
     let places =
@@ -158,7 +158,7 @@ pub fn replay_for(weights: &Path, card: &ModelCard, paths: &Paths) -> Option<Pat
     places
         .into_iter()
         .flatten()
-        .map(|dir| dir.join("replay.safetensors"))
+        .flat_map(|dir| [dir.join("replay.safetensors"), dir.join(format!("{}.replay.safetensors", card.arch))])
         .find(|path| made_on(path).as_deref() == Some(card.trunk_id()))
 }
 

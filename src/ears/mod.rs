@@ -6,6 +6,7 @@
 //! neither database nor tags.
 
 mod label;
+mod probe;
 mod work;
 
 use std::{
@@ -24,6 +25,7 @@ use deepcuts_protocol::{Answer, Device, Hearing, ModelCard, PROTOCOL_VERSION, Re
 use crate::text::clean;
 
 pub use label::label;
+pub use probe::try_out;
 pub use work::work;
 
 /// Files given to the ears and not answered: enough that no decode worker waits for the desk, few enough that
@@ -399,27 +401,5 @@ impl Process {
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
-    }
-}
-
-/// Start the ears, hear where they run, and let them go.
-///
-/// # Errors
-/// Why they do not start.
-pub fn ask(setup: &Setup) -> Result<Device, String> {
-    let process = Process::start(setup)?;
-    let answer = process.answers.recv_timeout(START);
-    match answer {
-        Ok(Ok(Answer::Ready { device, .. })) => {
-            process.let_go();
-            Ok(device)
-        }
-        Ok(Ok(Answer::Fatal { reason })) => {
-            process.let_go();
-            Err(reason)
-        }
-        Ok(Ok(other)) => Err(process.bury(&format!("the ears began with {other:?}"))),
-        Ok(Err(reason)) => Err(process.bury(&reason)),
-        Err(_) => Err(process.bury("the ears ended before they were ready")),
     }
 }

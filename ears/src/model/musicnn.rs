@@ -52,7 +52,7 @@ struct Front {
     taps: i64,
     before: i64,
     bands: i64,
-    /// `[bands * taps, channels]`
+    /// `[bands * taps, channels]`, band by band
     weight: Tensor,
     sign: Tensor,
     bias: Tensor,
@@ -143,10 +143,9 @@ impl Musicnn {
             Pace::Steps { .. } => live_channels(source, all_channels)?,
         };
         let live = all_live.masked_select(&all_live.lt(front_channels));
-        let mut fronts = Vec::new();
+        let mut found = Vec::new();
         let mut constants = Vec::new();
         let mut first = 0;
-        let mut macs = 0;
         for (i, (&width, padding)) in FRONT_WIDTHS.iter().zip(TIMBRAL.iter().chain(&TEMPORAL)).enumerate() {
             let bands = match i {
                 0 => BANDS * 4 / 10,
@@ -164,10 +163,12 @@ impl Musicnn {
             let after = Affine { scale: pick(&after.scale), shift: pick(&after.shift) };
             let (kernel, before, taps) = pace.kernel(&pick(&kernel), padding.0);
             let sign = after.scale.sign();
-            let weight = kernel.transpose(0, 1).reshape([bands * taps, -1]) * &sign;
-            macs += (weight.numel() as i64 * (BANDS - bands + 1)).unsigned_abs();
-            fronts.push(Front { taps, before, bands, weight, sign, bias: pick(&bias), after });
+            found.push(Front { taps, before, bands, weight: kernel * &sign, sign, bias: pick(&bias), after });
         }
+        let temporal = Front::together(&found.split_off(2));
+        let fronts: Vec<Front> = found.into_iter().chain([temporal]).map(Front::flattened).collect();
+        let mut macs: u64 =
+            fronts.iter().map(|f| (f.weight.numel() as i64 * (BANDS - f.bands + 1)).unsigned_abs()).sum();
         let constant = matches!(pace, Pace::Steps { .. });
         let mut mids = Vec::new();
         for i in 0..3 {
@@ -248,20 +249,52 @@ impl Musicnn {
 }
 
 impl Front {
+    /// Several over as many bands each, as one: the shorter kernels are silent at the ends.
+    fn together(these: &[Self]) -> Self {
+        let before = these.iter().map(|f| f.before).max().unwrap_or(0);
+        let after = these.iter().map(|f| f.taps - 1 - f.before).max().unwrap_or(0);
+        let padded =
+            |f: &Self| f.weight.constant_pad_nd([0, 0, 0, 0, before - f.before, after - (f.taps - 1 - f.before)]);
+        let cat = |of: &dyn Fn(&Self) -> Tensor| Tensor::cat(&these.iter().map(of).collect::<Vec<_>>(), -1);
+        Self {
+            taps: before + after + 1,
+            before,
+            bands: these.first().map_or(1, |f| f.bands),
+            weight: cat(&padded),
+            sign: cat(&|f| f.sign.shallow_clone()),
+            bias: cat(&|f| f.bias.shallow_clone()),
+            after: Affine {
+                scale: cat(&|f| f.after.scale.shallow_clone()),
+                shift: cat(&|f| f.after.shift.shallow_clone()),
+            },
+        }
+    }
+
+    /// The kernel (`[taps, bands, channels]`) as the matrix that is multiplied by.
+    fn flattened(self) -> Self {
+        let weight = self.weight.transpose(0, 1).reshape([self.bands * self.taps, -1]);
+        Self { weight, ..self }
+    }
+
     /// `[batch, time, band]` to `[batch, time, channel]`: a matrix product at every place among the bands, with a running
-    /// maximum, so that what is between stays small enough for the cache.
+    /// maximum, so that what is between stays small.
     fn forward(&self, x: &Tensor) -> Tensor {
         let (batch, time, bands) = (x.size()[0], x.size()[1], x.size()[2]);
-        let rows = unfolded(x, self.taps, self.before).view([batch * time, bands * self.taps]);
+        // A kernel over many bands has few taps, and all bands are laid out at once; one over a single band has many.
+        let all = (self.bands > 1).then(|| unfolded(x, self.taps, self.before).view([batch * time, bands * self.taps]));
         let mut most: Option<Tensor> = None;
         for place in 0..=bands - self.bands {
-            let here = rows.narrow(1, place * self.taps, self.bands * self.taps).mm(&self.weight);
+            let rows = match &all {
+                Some(all) => all.narrow(1, place * self.taps, self.bands * self.taps),
+                None => unfolded(&x.narrow(2, place, 1), self.taps, self.before).view([batch * time, self.taps]),
+            };
+            let here = rows.mm(&self.weight);
             most = Some(match most {
                 Some(most) => most.maximum(&here),
                 None => here,
             });
         }
-        let most = most.unwrap_or_else(|| rows.zeros_like()).view([batch, time, -1]);
+        let most = most.unwrap_or_else(|| x.zeros_like()).view([batch, time, -1]);
         self.after.apply(&(most * &self.sign + &self.bias).relu_())
     }
 }

@@ -87,15 +87,21 @@ fn at_a_column_a_resampled_kernel_answers_what_the_whole_one_answers() {
     }
 }
 
+/// A channel that was constant on 200,000 songs may stir on a made-up patch; nothing behind it moves by much.
 #[test]
-fn what_is_left_out_never_mattered() {
+fn what_is_left_out_hardly_matters() {
     let (tensors, golden) = (file(), golden());
     let pruned = Musicnn::new(&tensors, Pace::Steps { per_frame: 1.0 }).unwrap().pooled(&golden["patches"]);
     let live = live_channels(&Source(&tensors), 753).unwrap();
     assert!(live.numel() * 3 < 753, "{}", live.numel());
-    let (most, mean) = (&golden["max_pool"], &golden["mean_pool"]);
-    let whole = Tensor::cat(&[most.index_select(1, &live), mean.index_select(1, &live)], 1);
-    assert!(farthest(&whole, &pruned) < 1e-3);
+    let both =
+        |most: &Tensor, mean: &Tensor| Tensor::cat(&[most.index_select(-1, &live), mean.index_select(-1, &live)], -1);
+    let whole = both(&golden["max_pool"], &golden["mean_pool"]);
+    // In units of how much each value moves on the music it was trained on.
+    let spread = tensors["batch_normalization_9/moving_variance"].sqrt().view([753, 2]);
+    let spread = both(&spread.select(1, 0), &spread.select(1, 1));
+    let apart = farthest(&(whole / &spread), &(pruned / &spread));
+    assert!(apart < 0.05, "{apart}");
 }
 
 #[test]

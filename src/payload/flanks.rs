@@ -96,21 +96,13 @@ fn tail_tag(
     faults: &mut Vec<Fault>,
 ) -> Result<Option<(Flank, u64)>, PayloadError> {
     let back = |n: u64| end.checked_sub(n).filter(|at| *at >= floor);
-    if let Some(at) = back(128)
-        && source.has(at, b"TAG")?
-        && !source.has(at, b"TAG+")?
-    {
-        return Ok(Some((Flank::Id3v1, at)));
-    }
-    if let Some(at) = back(227)
-        && source.has(at, b"TAG+")?
-    {
-        return Ok(Some((Flank::Id3v1Extended, at)));
-    }
+    // Tags that end in a mark of their own come before ID3v1, which has none: its three letters also stand in
+    // "APETAGEX", or in a text of another tag, 128 bytes before that one's end.
     if let Some(at) = back(32)
         && source.has(at, b"APETAGEX")?
+        && let footer = source.array::<32>(at, "APEv2 footer")?
+        && matches!(le32(&footer[8..12]), 1000 | 2000)
     {
-        let footer = source.array::<32>(at, "APEv2 footer")?;
         let size = u64::from(le32(&footer[12..16]));
         let promised = footer[23] & 0x80 != 0;
         let Some(start) = back(size).filter(|_| size >= 32) else {
@@ -156,6 +148,17 @@ fn tail_tag(
         {
             return Ok(Some((Flank::Id3v2, start)));
         }
+    }
+    if let Some(at) = back(128)
+        && source.has(at, b"TAG")?
+        && !source.has(at, b"TAG+")?
+    {
+        return Ok(Some((Flank::Id3v1, at)));
+    }
+    if let Some(at) = back(227)
+        && source.has(at, b"TAG+")?
+    {
+        return Ok(Some((Flank::Id3v1Extended, at)));
     }
     Ok(None)
 }

@@ -50,6 +50,19 @@ fn tags_around_mpeg_audio_do_not_count() {
 }
 
 #[test]
+fn letters_that_look_like_id3v1_inside_another_tag_are_none() {
+    let audio = fx::mpeg_frames(12, 1);
+    let v1 = fx::id3v1(9);
+    for text in ["x".repeat(131 - 64 - 14), format!("{}TAG{}", "x".repeat(80), "x".repeat(128 - 32 - 3))] {
+        let ape = fx::ape(&[("Title", &text)], true);
+        let found = ape.windows(3).position(|w| w == b"TAG").map(|_| &ape[ape.len() - 128..ape.len() - 125]);
+        assert_eq!(found, Some(&b"TAG"[..]), "the case itself");
+        assert_eq!(id(&[&audio[..], &ape].concat()), id(&audio));
+        assert_eq!(id(&[&audio[..], &ape, &v1].concat()), id(&audio));
+    }
+}
+
+#[test]
 fn flac_blocks_and_flanks_do_not_count() {
     let plain = id(&fx::flac(&[("TITLE", "a")], None));
     assert_eq!(id(&fx::flac(&[], Some(4000))), plain);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tch::Tensor;
 
 use super::{
+    known::Known,
     layer::{self, Layer, Problem, Step},
     music::{Music, Outputs, Replay, largest},
 };
@@ -18,15 +19,21 @@ use crate::train::{
 };
 
 /// How near the new layer stays to the old one (see [`Problem::near`]).
-const NEAR: f64 = 1e-4;
-/// Weight of the lessons against all of the replay set, once they are many.
-const LESSONS: f64 = 1.0;
-/// Lessons that make half of that weight.
+const NEAR: f64 = 3e-4;
+/// Lessons that weigh half as much as all of the replay set, where they speak of every genre.
 const HALF: f64 = 50.0;
 /// Rare genres among the lessons count more: 0 not at all, 1 as much as frequent ones.
 const BALANCE: f64 = 0.5;
 /// Steps of the fit at which held-out lessons are judged; the last is the most that is ever made.
 const LOOKS: [u32; 14] = [0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64];
+/// How far the output of a new genre is turned at the start.
+const TURN: f64 = 0.4;
+/// Held-out tracks of a new genre that are to be found; where more are, its output is held back for the others' sake.
+const FOUND: f64 = 0.75;
+/// Fewer tracks of a new genre than this say nothing of how many are found.
+const FINDS: usize = 5;
+/// Weight of forgetting the base data against losing held-out lessons, where the stop is read off both.
+const FORGETTING: f64 = 2.0;
 /// Steps where there are no folds to read them off.
 const BLIND: u32 = 15;
 /// Share of the lessons of one given-up genre that a new name needs to be taken for what became of it.
@@ -39,6 +46,7 @@ pub(super) struct Parent {
     pub temperature: f64,
     /// By old output: the new one.
     pub became: Vec<Option<usize>>,
+    pub known: Option<Known>,
 }
 
 /// Everything that there is to learn from.
@@ -119,11 +127,16 @@ impl Course<'_> {
         let problem = self.problem(&vec![true; self.lessons.tracks.len()]);
         let layer = problem.fit(steps, &mut |step| {
             if LOOKS.contains(&step.number) {
-                tell(self.look(None, step, &problem, (0.0, 0.0)));
+                tell(self.look(None, step, &problem, (0.0, 0.0)).0);
             }
             !self.cancel.load(Ordering::Relaxed)
         })?;
         self.stopped()?;
+        let back = self.hold_back(&held);
+        for (logit, back) in held.iter_mut().flat_map(|row| row.iter_mut().zip(&back)) {
+            *logit -= back;
+        }
+        let layer = layer.held_back(&back);
         Ok(Learned { layer, fold_of, folds: count, held, steps })
     }
 
@@ -163,12 +176,15 @@ impl Course<'_> {
         let values: Vec<f32> = rows.iter().flat_map(|&r| self.lessons.row(r)).copied().collect();
         let judged = layer::rows(&values, self.lessons.width);
         let mut looks = Vec::new();
+        let mut at_first = None;
         problem.fit(LOOKS.last().copied().unwrap_or(BLIND), &mut |step| {
             if LOOKS.contains(&step.number) {
                 let logits = step.layer.logits(&judged);
                 let score = self.judge(&rows, &logits);
-                tell(self.look(Some(fold), step, &problem, score));
-                looks.push((score.0, logits));
+                let (look, forgotten) = self.look(Some(fold), step, &problem, score);
+                tell(look);
+                let forgotten = (forgotten - *at_first.get_or_insert(forgotten)).max(0.0);
+                looks.push((score.0 + FORGETTING / f64::from(self.folds) * forgotten, logits));
             }
             !self.cancel.load(Ordering::Relaxed)
         })?;
@@ -180,30 +196,45 @@ impl Course<'_> {
         Ok(Fold { rows, looks })
     }
 
-    fn look(&self, fold: Option<u32>, step: &Step, problem: &Problem, held: (f64, f64)) -> Look {
+    /// A look, and the share of what is replayed that is named wrong: a layer that knows the listener and forgot the
+    /// rest is no good.
+    fn look(&self, fold: Option<u32>, step: &Step, problem: &Problem, held: (f64, f64)) -> (Look, f64) {
         let logits = step.layer.logits(&problem.rows);
-        let targets = layer::flat(&problem.targets);
-        let rows = logits.chunks_exact(self.genres()).zip(targets.chunks_exact(self.genres()));
-        let named: Vec<bool> = rows.filter_map(|(l, t)| Some(largest(t)? == best(l))).collect();
-        Look {
+        let (targets, weights) = (layer::flat(&problem.targets), layer::flat(&problem.weights));
+        let (mut right, mut all, mut forgotten, mut replayed) = (0.0, 0.0, 0.0, 0.0);
+        let rows = logits.chunks_exact(self.genres()).zip(targets.chunks_exact(self.genres())).zip(&weights);
+        for (row, ((logits, target), &weight)) in rows.enumerate() {
+            let Some(said) = largest(target) else { continue };
+            let named = f64::from(u8::from(said == best(logits)));
+            right += named;
+            all += 1.0;
+            if row >= problem.lessons {
+                forgotten += f64::from(weight) * (1.0 - named);
+                replayed += f64::from(weight);
+            }
+        }
+        let look = Look {
             fold,
             step: step.number,
             train_loss: step.loss,
-            train_accuracy: named.iter().filter(|n| **n).count() as f64 / named.len().max(1) as f64,
+            train_accuracy: right / f64::max(all, 1.0),
             held_loss: held.0,
             held_accuracy: held.1,
-        }
+        };
+        (look, forgotten / f64::max(replayed, 1e-9))
     }
 
-    /// Summed loss and mean accuracy of held-out rows; a track counts once, however long it is.
+    /// Summed loss and mean accuracy of held-out rows; a track counts once, however long it is. The loss is the score
+    /// that what was said did not get: the likelihood would stop a fit for growing sure of itself, which the temperature
+    /// mends afterwards.
     fn judge(&self, rows: &[usize], logits: &[f32]) -> (f64, f64) {
         let weights = self.weights(&vec![true; self.lessons.tracks.len()]);
         let (mut loss, mut right, mut all) = (0.0, 0.0, 0.0);
         for (&row, logits) in rows.iter().zip(logits.chunks_exact(self.genres())) {
             let weight = weights.get(row).copied().unwrap_or(0.0);
             let target = self.lessons.target(row);
-            let scores = softmax(logits, 1.0);
-            loss -= weight * target.iter().zip(&scores).map(|(t, s)| f64::from(*t) * s.max(1e-9).ln()).sum::<f64>();
+            let scores = softmax(logits, self.parent.temperature);
+            loss += weight * target.iter().zip(&scores).map(|(t, s)| f64::from(*t) * (1.0 - s)).sum::<f64>();
             if let Some(said) = largest(target) {
                 right += weight * f64::from(u8::from(said == best(logits)));
                 all += weight;
@@ -234,8 +265,7 @@ impl Course<'_> {
             })
             .collect();
         for (_, rows, shares) in &told {
-            let rare: f64 =
-                shares.iter().zip(&counts).map(|(s, c)| s * c.max(1e-9).powf(-tuned("balance", BALANCE))).sum();
+            let rare: f64 = shares.iter().zip(&counts).map(|(s, c)| s * c.max(1e-9).powf(-BALANCE)).sum();
             for &row in rows {
                 if let Some(slot) = weights.get_mut(row) {
                     *slot = rare / rows.len() as f64;
@@ -249,6 +279,20 @@ impl Course<'_> {
         weights
     }
 
+    /// Share of the lessons in all that is learned. It grows with their number, and with how much of the taxonomy they
+    /// speak of: twenty tracks of one genre are no reason to hear it everywhere.
+    fn share(&self, learn: &[bool]) -> f64 {
+        let mut counts = vec![0.0_f64; self.genres()];
+        for (track, _) in self.lessons.tracks.iter().zip(learn).filter(|(_, l)| **l) {
+            counts.iter_mut().zip(&track.weights).for_each(|(c, w)| *c += f64::from(*w));
+        }
+        let tracks: f64 = counts.iter().sum();
+        let shares = counts.iter().map(|c| c / tracks.max(1e-9)).filter(|s| *s > 0.0);
+        let spoken_of = shares.map(|s| -s * s.ln()).sum::<f64>().exp() / self.genres() as f64;
+        let against = tracks / (tracks + HALF) * spoken_of;
+        against / (1.0 + against)
+    }
+
     /// What is to be learned from the lessons named by `learn` and from what the base learned.
     fn problem(&self, learn: &[bool]) -> Problem {
         let genres = self.genres();
@@ -260,13 +304,8 @@ impl Course<'_> {
             among.extend(std::iter::repeat_n(0.0_f32, genres));
             weights.push(weight);
         }
-        let lessons = learn.iter().filter(|l| **l).count() as f64;
-        let share = if self.replay.is_some() {
-            let against = tuned("lessons", LESSONS) * lessons / (lessons + tuned("half", HALF));
-            against / (1.0 + against)
-        } else {
-            1.0
-        };
+        let told = weights.len();
+        let share = if self.replay.is_some() { self.share(learn) } else { 1.0 };
         weights.iter_mut().for_each(|w| *w *= share);
         if let Some(replay) = self.replay {
             let heirs = self.heirs(learn);
@@ -297,13 +336,15 @@ impl Course<'_> {
             targets: Tensor::from_slice(&targets).view(size),
             among: among.iter().any(|&a| a > 0.0).then(|| Tensor::from_slice(&among).view(size)),
             weights: Tensor::from_slice(&weights).view([-1, 1]),
-            start: self.start(),
-            near: tuned("near", NEAR),
+            lessons: told,
+            start: self.start(learn),
+            near: NEAR,
         }
     }
 
-    /// The old layer on the new outputs: as it was, the mean of what was merged, and for a new genre the mean of all.
-    fn start(&self) -> Layer {
+    /// The old layer on the new outputs: as it was, the mean of what was merged, and for a new genre the mean of all,
+    /// turned towards where its lessons lie.
+    fn start(&self, learn: &[bool]) -> Layer {
         let old = &self.parent.layer.0;
         let dims: &[i64] = &[0];
         let rows: Vec<Tensor> = (0..self.genres())
@@ -312,12 +353,23 @@ impl Course<'_> {
                     .filter(|(_, b)| **b == Some(genre))
                     .map(|(i, _)| i as i64)
                     .collect();
-                let of =
-                    if from.is_empty() { old.shallow_clone() } else { old.index_select(0, &Tensor::from_slice(&from)) };
-                of.mean_dim(dims, false, tch::Kind::Float)
+                if from.is_empty() {
+                    let mean = old.mean_dim(dims, false, tch::Kind::Float);
+                    return self.towards(genre, learn).map_or_else(|| mean.shallow_clone(), |turn| &mean + turn);
+                }
+                old.index_select(0, &Tensor::from_slice(&from)).mean_dim(dims, false, tch::Kind::Float)
             })
             .collect();
         Layer(Tensor::stack(&rows, 0))
+    }
+
+    /// What tells a new genre from all that was known: Fisher's direction, by the Gaussian of what was known.
+    fn towards(&self, genre: usize, learn: &[bool]) -> Option<Tensor> {
+        let known = self.parent.known.as_ref()?;
+        let tracks = self.lessons.tracks.iter().zip(learn).filter(|(t, l)| **l && t.said() == Some(genre));
+        let means: Vec<f32> = tracks.flat_map(|(t, _)| self.lessons.mean(t)).collect();
+        (!means.is_empty())
+            .then(|| known.towards(&Tensor::from_slice(&means).view([-1, self.lessons.width as i64]), TURN))
     }
 
     /// What became of genres that were given up, as the lessons tell it: which names the listener gives to what the old
@@ -347,6 +399,36 @@ impl Course<'_> {
         counts
     }
 
+    /// By output, what its logits lose. A new genre that has no lessons beside it but its own would take whatever looks
+    /// a little like it; its held-out tracks say how far it can be held back and is still found.
+    fn hold_back(&self, held: &[Vec<f32>]) -> Vec<f32> {
+        let mut back = vec![0.0_f32; self.genres()];
+        for genre in (0..self.genres()).filter(|g| !self.parent.became.contains(&Some(*g))) {
+            let tracks: Vec<Vec<&Vec<f32>>> = (self.lessons.tracks.iter())
+                .filter(|t| t.said() == Some(genre))
+                .map(|t| t.rows.clone().filter_map(|r| held.get(r)).filter(|l| !l.is_empty()).collect())
+                .filter(|rows: &Vec<&Vec<f32>>| !rows.is_empty())
+                .collect();
+            if tracks.len() < FINDS {
+                continue;
+            }
+            let found = |by: f32| {
+                let name = |rows: &Vec<&Vec<f32>>| {
+                    let held: Vec<f32> = (rows.iter())
+                        .flat_map(|l| l.iter().enumerate().map(|(g, &v)| if g == genre { v - by } else { v }))
+                        .collect();
+                    calibrate::best(&mean_scores(&held, self.genres(), 1.0)).0 == genre
+                };
+                tracks.iter().filter(|rows| name(rows)).count() as f64 / tracks.len() as f64
+            };
+            let most = (1..=40_u8).map(|i| f32::from(i) * 0.1).take_while(|by| found(*by) >= FOUND).last();
+            if let (Some(most), Some(slot)) = (most, back.get_mut(genre)) {
+                *slot = most;
+            }
+        }
+        back
+    }
+
     /// Mean scores of the old layer over some rows, by its own outputs.
     pub fn heard_before(&self, music: &Music, rows: std::ops::Range<usize>) -> Vec<f64> {
         let values: Vec<f32> = rows.flat_map(|r| music.row(r)).copied().collect();
@@ -371,11 +453,4 @@ pub(super) fn mean_scores(logits: &[f32], genres: usize, temperature: f64) -> Ve
 /// Where the largest logit is.
 fn best(logits: &[f32]) -> usize {
     logits.iter().enumerate().fold((0, f32::NEG_INFINITY), |b, (i, &l)| if l > b.1 { (i, l) } else { b }).0
-}
-
-pub(super) fn tuned(key: &str, default: f64) -> f64 {
-    std::env::var("DEEPCUTS_TUNE")
-        .ok()
-        .and_then(|t| t.split(',').find_map(|p| p.strip_prefix(key)?.strip_prefix('=')?.parse().ok()))
-        .unwrap_or(default)
 }

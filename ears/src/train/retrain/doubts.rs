@@ -17,7 +17,7 @@ const OUTVOTED: f64 = 2.0;
 /// How fast a lesson's vote falls with the angle.
 const REACH: f64 = 0.1;
 /// Share of doubtful labels that is too many.
-const TOO_MANY: f64 = 0.12;
+const TOO_MANY: f64 = 0.2;
 /// Fewer doubts than this are never too many.
 const SOME: usize = 4;
 /// Two tracks that are as alike as this are one recording.

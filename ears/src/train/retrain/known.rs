@@ -40,6 +40,16 @@ impl Known {
         flat(&distance(values, &self.mean, &self.whiten))
     }
 
+    /// A linear output (values, then the bias) that grows from what was known towards the mean of these rows.
+    pub fn towards(&self, rows: &Tensor, length: f64) -> Tensor {
+        let dims: &[i64] = &[0];
+        let inside = (rows.mean_dim(dims, false, Kind::Float) - &self.mean).unsqueeze(0).matmul(&self.whiten);
+        let half = 0.5 * inside.square().sum(Kind::Double).double_value(&[]);
+        let values = self.whiten.matmul(&inside.transpose(0, 1)).squeeze_dim(1) * length;
+        let bias = -(&values * &self.mean).sum(Kind::Double).double_value(&[]) - half * length;
+        Tensor::cat(&[values, Tensor::from_slice(&[bias as f32])], 0)
+    }
+
     /// Widened by the lessons, where they lie outside; none where all is well.
     pub fn widened(&self, lessons: &Music, replay: Option<&Replay>) -> Option<Self> {
         let width = lessons.width as i64;

@@ -28,6 +28,15 @@ impl Layer {
         flat(&rows.matmul(&self.0.transpose(0, 1)))
     }
 
+    /// Every output's bias less its share of `back`.
+    pub fn held_back(&self, back: &[f32]) -> Self {
+        let layer = self.0.copy();
+        let width = layer.size().get(1).copied().unwrap_or(1) - 1;
+        let mut bias = layer.narrow(1, width, 1);
+        let _ = tch::no_grad(|| bias.f_sub_(&Tensor::from_slice(back).view([-1, 1])));
+        Self(layer)
+    }
+
     /// Weights (genre x value) and biases.
     pub fn parts(&self) -> (Vec<f32>, Vec<f32>) {
         let width = self.0.size().get(1).copied().unwrap_or(1) - 1;
@@ -66,6 +75,8 @@ pub(super) struct Problem {
     pub among: Option<Tensor>,
     /// Row x 1; sums to 1.
     pub weights: Tensor,
+    /// The first rows are lessons, this many; the others are replayed.
+    pub lessons: usize,
     /// The layer that the fit begins with and stays near.
     pub start: Layer,
     /// How near: a factor of the squared distance, in units of the mean squared length of a row.
@@ -199,6 +210,7 @@ mod tests {
             targets: Tensor::from_slice(targets).view([4, 3]),
             among,
             weights: Tensor::full([4, 1], 0.25, (Kind::Float, tch::Device::Cpu)),
+            lessons: 4,
             start,
             near: 1e-9,
         }

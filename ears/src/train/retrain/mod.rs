@@ -73,6 +73,7 @@ fn learn(job: &RetrainJob, cancel: &AtomicBool, say: &mut dyn FnMut(TrainSay)) -
         layer: Layer::new(&weight, &bias, width),
         temperature: f64::from(old.card.temperature),
         became: old.card.genres.iter().map(|g| outputs.of(g)).collect(),
+        known: known::Known::of(&old.tensors, old.card.unfamiliar_beyond),
     };
     let mut lessons = music::lessons(&job.lessons.0, width, job.genres.len())?;
     doubts::join_copies(&mut lessons);
@@ -107,8 +108,7 @@ fn learn(job: &RetrainJob, cancel: &AtomicBool, say: &mut dyn FnMut(TrainSay)) -
     // Doubts are held against scores as sharp as the parent's: labels that contradict each other blur the new ones.
     let held: Vec<Vec<f64>> = lessons.tracks.iter().map(|t| outcome.held(t.rows.clone(), parent.temperature)).collect();
     let doubts = doubts::find(&lessons, &held, &job.genres);
-    let known = known::Known::of(&old.tensors, old.card.unfamiliar_beyond);
-    let known = known.and_then(|k| k.widened(&lessons, replay.as_ref()));
+    let known = parent.known.as_ref().and_then(|k| k.widened(&lessons, replay.as_ref()));
     let (weight, bias) = learned.layer.parts();
     let (path, id) = ship::write(job, &old, (&weight, &bias), known.as_ref(), worth)?;
     Ok(RetrainReport {

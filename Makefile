@@ -65,6 +65,11 @@ accept: build ## the acceptance run over real music and data: make accept MUSIC=
 models: build ## train the models that are shipped, and their reports: make models DATA=DIR
 	@scripts/models.sh "$$DEEPCUTS_DATA"
 
+.PHONY: listener
+listener: build ## what corrections are worth to a simulated listener, 15 minutes: make listener DATA=DIR
+	$(CARGO) build $(RELEASE) --example embed
+	@vendor/python/bin/python3 scripts/listener.py "$$DEEPCUTS_DATA"
+
 .PHONY: faults
 faults: build ## kill it, fill the disk, damage files, and see that nothing is lost
 	@scripts/faults.sh

@@ -19,7 +19,7 @@ use crate::train::{
 };
 
 /// How near the new layer stays to the old one (see [`Problem::near`]).
-const NEAR: f64 = 3e-4;
+const NEAR: f64 = 2e-4;
 /// Lessons that weigh half as much as all of the replay set, where they speak of every genre.
 const HALF: f64 = 50.0;
 /// Rare genres among the lessons count more: 0 not at all, 1 as much as frequent ones.
@@ -27,13 +27,15 @@ const BALANCE: f64 = 0.5;
 /// Steps of the fit at which held-out lessons are judged; the last is the most that is ever made.
 const LOOKS: [u32; 14] = [0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64];
 /// How far the output of a new genre is turned at the start.
-const TURN: f64 = 0.4;
+const TURN: f64 = 0.3;
 /// Held-out tracks of a new genre that are to be found; where more are, its output is held back for the others' sake.
 const FOUND: f64 = 0.75;
 /// Fewer tracks of a new genre than this say nothing of how many are found.
 const FINDS: usize = 5;
 /// Weight of forgetting the base data against losing held-out lessons, where the stop is read off both.
 const FORGETTING: f64 = 2.0;
+/// The first look (see [`LOOKS`]) at which a new output has found its place.
+const SETTLED: usize = 7;
 /// Steps where there are no folds to read them off.
 const BLIND: u32 = 15;
 /// Share of the lessons of one given-up genre that a new name needs to be taken for what became of it.
@@ -104,8 +106,8 @@ impl Course<'_> {
                 .map(|(_, f)| f.looks.get(look).map_or(0.0, |l| l.0))
                 .sum()
         };
-        // A new output knows nothing at the start, so that the start is no choice then.
-        let first = usize::from(self.newcomers());
+        // A new output knows nothing at the start, and the first steps overshoot: neither is a choice then.
+        let first = if self.newcomers() { SETTLED } else { 0 };
         let least = |but: Option<usize>| {
             (first..LOOKS.len()).min_by(|&a, &b| loss_at(a, but).total_cmp(&loss_at(b, but))).unwrap_or(0)
         };

@@ -15,6 +15,8 @@ use deepcuts_ears::model::{DeviceChoice, Network};
 use deepcuts_protocol::{Embeddings, ModelCard, RetrainJob, RetrainReport, TrainSay, UNSURE};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
+/// The default, whose replay set is `replay.safetensors`.
+const MODEL: &str = "deep.safetensors";
 const WIDTH: usize = 128;
 
 fn models() -> PathBuf {
@@ -38,7 +40,7 @@ fn whole(file: &SafeTensors<'_>, name: &str) -> Vec<u32> {
 fn library() -> Vec<Track> {
     let bytes = fs::read(models().join("replay.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    let genres = ModelCard::read_for(&models().join("cuts.safetensors")).unwrap().genres;
+    let genres = ModelCard::read_for(&models().join(MODEL)).unwrap().genres;
     let (clip, group) = (whole(&file, "clip"), whole(&file, "group"));
     let values = file.tensor("embedding").unwrap().data().to_vec();
     let scale: Vec<f32> = whole(&file, "scale").into_iter().map(f32::from_bits).collect();
@@ -85,7 +87,7 @@ fn replay_without(lessons: &[Track], path: &Path) {
 }
 
 fn shipped() -> Vec<String> {
-    ModelCard::read_for(&models().join("cuts.safetensors")).unwrap().genres
+    ModelCard::read_for(&models().join(MODEL)).unwrap().genres
 }
 
 /// A job that learns `lessons` (their `genre` is what the listener says) in `dir`.
@@ -117,7 +119,7 @@ fn job(dir: &Path, lessons: &[Track], genres: &[String]) -> RetrainJob {
     replay_without(lessons, &dir.join("replay.safetensors"));
     let wire = |p: PathBuf| deepcuts_protocol::WirePath(p);
     serde_json::from_value(serde_json::json!({
-        "model": wire(models().join("cuts.safetensors")), "replay": wire(dir.join("replay.safetensors")),
+        "model": wire(models().join(MODEL)), "replay": wire(dir.join("replay.safetensors")),
         "lessons": wire(path), "genres": genres, "out": wire(dir.join("out")), "name": "mine", "threads": 1,
         "folds": 5,
     }))
@@ -204,7 +206,7 @@ fn a_taxonomy_of_the_listeners_own_is_learned_and_is_no_poison() {
     assert_eq!(report.new_genres, ["heavy", "rap"]);
     assert_eq!(report.poisoned, None, "{:?}", report.doubts);
     assert!(report.mine.gain > 0.05 && report.mine.gain_low > 0.0, "{:?}", report.mine);
-    let shipped = models().join("cuts.safetensors");
+    let shipped = models().join(MODEL);
     let (before, after) = (right(&shipped, &judges), right(&report.weights.0, &judges));
     assert!(after >= before + 0.05, "artists that no correction names: {before} to {after}");
 
@@ -262,7 +264,7 @@ fn poison_is_named_and_refused_or_does_no_harm() {
     assert!(doubted.contains(&4) && doubted.contains(&(mine.len() as u32 - 1)), "{:?}", report.doubts);
     let caught = doubted.iter().filter(|t| wrong.contains(t)).count();
     assert!(caught >= 3 && caught as f64 > 0.3 * doubted.len() as f64, "{caught} of {:?}", report.doubts);
-    let (before, after) = (right(&models().join("cuts.safetensors"), &judges), right(&report.weights.0, &judges));
+    let (before, after) = (right(&models().join(MODEL), &judges), right(&report.weights.0, &judges));
     assert!(report.poisoned.is_some() || after >= before - 0.01, "{before} to {after}");
 }
 
@@ -316,7 +318,7 @@ fn what_does_not_fit_is_named() {
     other.name = "../elsewhere".to_owned();
     refused(&other, "", "name");
     let mut bytes = fs::read(dir.path().join("replay.safetensors")).unwrap();
-    let id = ModelCard::read_for(&models().join("cuts.safetensors")).unwrap().weights_blake3;
+    let id = ModelCard::read_for(&models().join(MODEL)).unwrap().weights_blake3;
     let at = bytes.windows(id.len()).position(|w| w == id.as_bytes()).unwrap();
     bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
     fs::write(dir.path().join("replay.safetensors"), bytes).unwrap();

@@ -405,7 +405,11 @@ impl Course<'_> {
     /// a little like it; its held-out tracks say how far it can be held back and is still found.
     fn hold_back(&self, held: &[Vec<f32>]) -> Vec<f32> {
         let mut back = vec![0.0_f32; self.genres()];
-        for genre in (0..self.genres()).filter(|g| !self.parent.became.contains(&Some(*g))) {
+        // What an old genre became has the whole base behind it: it is not new but in name.
+        let heirs = self.heirs(&vec![true; self.lessons.tracks.len()]);
+        let inherits = |genre: usize| heirs.iter().any(|(_, of)| of.get(genre) == Some(&1.0));
+        let new = |genre: &usize| !self.parent.became.contains(&Some(*genre)) && !inherits(*genre);
+        for genre in (0..self.genres()).filter(new) {
             let tracks: Vec<Vec<&Vec<f32>>> = (self.lessons.tracks.iter())
                 .filter(|t| t.said() == Some(genre))
                 .map(|t| t.rows.clone().filter_map(|r| held.get(r)).filter(|l| !l.is_empty()).collect())

@@ -128,12 +128,15 @@ pub(super) fn verdict(music: &Music, doubts: &[Doubt]) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// Two heaps of tracks, an artist each; `said` is what the listener says of them.
+    /// Two heaps of tracks, an artist each, every track with a value of its own; `said` is what the listener says of
+    /// them.
     fn heaps(said: &[usize]) -> Music {
-        let mut music = Music { width: 2, genres: 2, ..Music::default() };
+        let width = 2 + said.len();
+        let mut music = Music { width, genres: 2, ..Music::default() };
         for (i, &genre) in said.iter().enumerate() {
-            let wobble = i as f32 * 0.01;
-            let at = if i % 2 == 0 { [1.0, wobble] } else { [wobble, 1.0] };
+            let mut at = vec![0.0; width];
+            at[i % 2] = 1.0;
+            at[2 + i] = 0.2;
             let mut weights = vec![0.0; 2];
             weights[genre] = 1.0;
             music.values.extend(at);
@@ -171,7 +174,8 @@ mod tests {
     fn one_recording_with_two_names_is_in_doubt_twice_and_one_group() {
         let mut music = heaps(&[0, 1, 0, 1, 0, 1]);
         let copy: Vec<f32> = music.row(0).to_vec();
-        music.values[8..10].copy_from_slice(&copy);
+        let at = 4 * music.width;
+        music.values[at..at + copy.len()].copy_from_slice(&copy);
         music.tracks[4].weights = vec![0.0, 1.0];
         let doubts = find(&music, &[], &names());
         assert_eq!(doubts.iter().map(|d| d.track).collect::<Vec<_>>(), [0, 4]);

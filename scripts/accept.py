@@ -146,6 +146,47 @@ def tag(machine):
     expect(machine.hashes() == before, "after undo every file is what it was, byte for byte (sha256)")
 
 
+def screen(machine):
+    """The terminal UI over the same library, in a real terminal: search, correct in three keys, undo."""
+    if not shutil.which("tmux"):
+        return say("skipped there is no tmux: the terminal UI is not tried")
+    tmux = lambda *words: subprocess.run(
+        ["tmux", "-L", f"deepcuts-accept-{os.getpid()}", *words], capture_output=True, text=True, check=False).stdout
+    command = f"HOME='{machine.home}' '{DEEPCUTS}' --db '{machine.database}'; sleep 60"
+    shown = lambda: tmux("capture-pane", "-t", "s", "-p")
+
+    def until(what, ask=lambda text, what: what in text):
+        end = time.monotonic() + 30
+        while not ask(shown(), what) and time.monotonic() < end:
+            time.sleep(0.1)
+        return ask(shown(), what)
+
+    counted = machine.run("search", "mostly classical").stdout.splitlines()[0]
+    count = re.search(r"(\d+) of (\d+) tracks", counted)
+    before = machine.json("export")["tracks"]
+    try:
+        tmux("-f", "/dev/null", "new-session", "-d", "-s", "s", "-x", "120", "-y", "36", "sh", "-c", command)
+        until(count.group(2))
+        if "as they are heard?" in shown():
+            tmux("send-keys", "-t", "s", "n")
+        tmux("send-keys", "-t", "s", "/")
+        tmux("send-keys", "-t", "s", "-l", "mostly classical")
+        expect(until(f"{count.group(1)} hits"), f"the UI finds as many as `search`: {count.group(1)}")
+        tmux("send-keys", "-t", "s", "Enter")
+        time.sleep(1)
+        for key in ("e", "7", "Enter"):
+            tmux("send-keys", "-t", "s", key)
+            time.sleep(0.5)
+        said = lambda: len([c for c in machine.json("export")["tracks"] if c["source"] == "user"])
+        expect(until(1, lambda _, wanted: said() == wanted), "a track is corrected in three keys")
+        tmux("send-keys", "-t", "s", "u")
+        expect(until(0, lambda _, wanted: said() == wanted), "and u takes it back")
+        expect(machine.json("export")["tracks"] == before, "every mix is what it was")
+    finally:
+        say("\n".join("        " + line for line in shown().splitlines()[:12]))
+        tmux("kill-server")
+
+
 def learn(machine):
     """Correct what is heard as one genre to another of our own, retrain, see that everything follows, and go back."""
     everything = lambda: sorted(machine.json("export")["tracks"], key=lambda t: t["path"])
@@ -172,7 +213,9 @@ def learn(machine):
         f"{changes['changed']} of {changes['tracks']} would change; gate: {'passed' if told['passed'] else told['reasons'][0]}")
     new = {t["path"]: t["mix"] for t in everything()}
     moved = [p for p in alike[1::2] if new[p].get("homegrown", 0) > 0]
-    expect(moved, f"{len(moved)} of {len(alike[1::2])} look-alikes that nobody corrected have a share of the new genre")
+    told = f"{len(moved)} of {len(alike[1::2])} look-alikes that nobody corrected have a share of the new genre"
+    # Forced on fewer corrections than it takes, there is nothing to expect of it.
+    expect(moved, told) if len(alike[::2]) >= 20 else say(f"        {told}")
     found = machine.run("search", "homegrown", "--format", "paths").stdout.splitlines()
     wanted = [p for p, mix in new.items() if mix.get("homegrown", 0) >= 0.15]
     expect(sorted(found) == sorted(wanted), f"search follows: {len(found)} tracks of the new genre")
@@ -259,6 +302,7 @@ def main():
         say(machine.run("search", "").stdout)
         agree(machine)
         tag(machine)
+        screen(machine)
         learn(machine)
         know_again(machine)
         for step in ("killed", "offline"):

@@ -201,6 +201,7 @@ fn direction(gradient: &Tensor, past: &VecDeque<(Tensor, Tensor, f64)>) -> Tenso
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn problem(among: Option<Tensor>, targets: &[f32]) -> Problem {

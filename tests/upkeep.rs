@@ -60,7 +60,7 @@ fn without_its_pretrained_half_deep_is_said_to_be_cuts() {
     let machine = Machine::new();
     let models = machine.at("library-models");
     fs::create_dir(&models).unwrap();
-    ["deep", "cuts"].map(|name| support::model(&models, name, name));
+    ["deep", "cuts"].iter().for_each(|name| drop(support::model(&models, name, name)));
     machine.settings("");
     machine.wav("a.wav", 1);
     let trunk = machine.at("musicnn.safetensors");

@@ -12,21 +12,6 @@ use std::{
 use serde_json::Value;
 use support::{Machine, Ran};
 
-/// Ten artists' folders with four tracks each that the model hears as rock, and six tracks of jazz.
-fn library() -> Machine {
-    let machine = Machine::new();
-    for artist in 0..10 {
-        for n in 0..4 {
-            machine.wav(&format!("artist{artist}/rock8-{n}.wav"), 10 * artist + n);
-        }
-    }
-    for n in 0..6 {
-        machine.wav(&format!("other/jazz8-{n}.wav"), 1000 + n);
-    }
-    machine.scan().exits(0);
-    machine
-}
-
 /// Correct every track of the first `artists` to zouk.
 fn correct(machine: &Machine, artists: u32) {
     for artist in 0..artists {
@@ -66,7 +51,7 @@ fn clean(machine: &Machine) -> bool {
 
 #[test]
 fn correct_retrain_accept_and_roll_back() {
-    let machine = library();
+    let machine = Machine::with_rock_and_jazz();
     let heard = everything(&machine);
     correct(&machine, 6);
     let before = everything(&machine);
@@ -135,7 +120,7 @@ fn correct_retrain_accept_and_roll_back() {
 
 #[test]
 fn too_little_is_refused_politely() {
-    let machine = library();
+    let machine = Machine::with_rock_and_jazz();
     correct(&machine, 3);
     let refused = machine.run(&["retrain", "--yes"]).exits(1);
     assert!(
@@ -157,7 +142,7 @@ fn too_little_is_refused_politely() {
 
 #[test]
 fn the_gate_holds_and_what_it_refuses_leaves_no_trace() {
-    let machine = library();
+    let machine = Machine::with_rock_and_jazz();
     correct(&machine, 6);
     // One of them contradicts the rest.
     machine.run(&["correct", machine.music.join("artist0/rock8-0.wav").to_str().unwrap(), "pop"]).exits(0);
@@ -186,7 +171,7 @@ fn the_gate_holds_and_what_it_refuses_leaves_no_trace() {
 
 #[test]
 fn settings_that_change_after_it_win_over_a_promotion() {
-    let machine = library();
+    let machine = Machine::with_rock_and_jazz();
     correct(&machine, 6);
     machine.run(&["retrain", "--yes"]).exits(0);
     let other = support::model(&machine.at(""), "other", "second");
@@ -198,7 +183,7 @@ fn settings_that_change_after_it_win_over_a_promotion() {
 
 #[test]
 fn what_is_learned_follows_a_renamed_genre() {
-    let machine = library();
+    let machine = Machine::with_rock_and_jazz();
     correct(&machine, 6);
     machine.run(&["genre", "rename", "jazz", "swing"]).exits(0);
     let told = machine.run(&["retrain", "--yes", "--format", "json"]).exits(0).json();
@@ -213,7 +198,7 @@ fn what_is_learned_follows_a_renamed_genre() {
 
 #[test]
 fn a_model_is_judged_by_what_it_has_not_learned() {
-    let machine = library();
+    let machine = Machine::with_rock_and_jazz();
     correct(&machine, 6);
     let before = machine.run(&["models", "eval", "--mine", "--format", "json"]).exits(0).json();
     assert_eq!((&before["tracks"], &before["right"], &before["learned"]), (&24.into(), &0.into(), &0.into()));
@@ -231,7 +216,7 @@ fn a_model_is_judged_by_what_it_has_not_learned() {
 /// A retraining that is killed at any moment leaves the old model or the new one, whole.
 #[test]
 fn killed_anywhere_it_is_the_old_model_or_the_new_one() {
-    let machine = library();
+    let machine = Machine::with_rock_and_jazz();
     correct(&machine, 6);
     let old = everything(&machine);
     let kill_after = |delay: Duration, how: &str| -> bool {
@@ -278,7 +263,7 @@ fn killed_anywhere_it_is_the_old_model_or_the_new_one() {
 
 #[test]
 fn one_retraining_at_a_time_and_a_signal_stops_it() {
-    let machine = library();
+    let machine = Machine::with_rock_and_jazz();
     correct(&machine, 6);
     let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("deepcuts"));
     command.args(["--config", machine.at("config.toml").to_str().unwrap()]);
@@ -300,7 +285,7 @@ fn one_retraining_at_a_time_and_a_signal_stops_it() {
 /// A watch that runs while a model is promoted takes it up, and does not bring the old one back.
 #[test]
 fn a_watch_takes_up_a_promotion() {
-    let machine = library();
+    let machine = Machine::with_rock_and_jazz();
     correct(&machine, 6);
     let _watch = machine.watch(|command| {
         command.stderr(Stdio::null());
@@ -324,7 +309,7 @@ fn a_watch_takes_up_a_promotion() {
 
 #[test]
 fn a_missing_promoted_model_is_named() {
-    let machine = library();
+    let machine = Machine::with_rock_and_jazz();
     correct(&machine, 6);
     machine.run(&["retrain", "--yes"]).exits(0);
     let weights = machine.at("library-models/scripted-1.safetensors");

@@ -45,7 +45,7 @@ fn processors() -> f64 {
 }
 
 #[test]
-#[ignore = "writes a gigabyte; see above"]
+#[ignore = "writes a gigabyte: DEEPCUTS_SCALE=100000 cargo test --release --test scale -- --ignored --nocapture"]
 fn a_large_library_is_asked_about_and_named_again() {
     let count: i64 = std::env::var("DEEPCUTS_SCALE").map_or(2_000, |n| n.parse().unwrap());
     let dir = tempfile::tempdir().unwrap();

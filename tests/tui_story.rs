@@ -152,24 +152,9 @@ fn scan_search_correct_undo_tag_undo() {
     assert!(!after.contains("Library"), "the terminal is not as it was:\n{after}");
 }
 
-/// Ten artists' folders with four tracks each that the model hears as rock, and six tracks of jazz.
-fn rock_and_jazz() -> Machine {
-    let machine = Machine::new();
-    for artist in 0..10 {
-        for n in 0..4 {
-            machine.wav(&format!("artist{artist}/rock8-{n}.wav"), 10 * artist + n);
-        }
-    }
-    for n in 0..6 {
-        machine.wav(&format!("other/jazz8-{n}.wav"), 1000 + n);
-    }
-    machine.scan().exits(0);
-    machine
-}
-
 #[test]
 fn search_correct_retrain_accept_tag_undo_and_roll_back() {
-    let machine = rock_and_jazz();
+    let machine = Machine::with_rock_and_jazz();
     let tagged = machine.music.join("artist9/rock8-0.wav");
     let before = fs::read(&tagged).unwrap();
     let Some(ui) = Tmux::open(&machine, &[]) else { return };
@@ -222,7 +207,7 @@ fn search_correct_retrain_accept_tag_undo_and_roll_back() {
 
 #[test]
 fn a_correction_is_taken_over_to_look_alikes_and_the_review_takes_a_word() {
-    let machine = rock_and_jazz();
+    let machine = Machine::with_rock_and_jazz();
     let Some(ui) = Tmux::open(&machine, &[]) else { return };
     ui.declines().sees("46 tracks");
     ui.keys("/").text("path:artist0").sees("4 hits");
@@ -245,7 +230,7 @@ fn a_correction_is_taken_over_to_look_alikes_and_the_review_takes_a_word() {
 
 #[test]
 fn retraining_can_be_left_alone_stopped_and_refused() {
-    let machine = rock_and_jazz();
+    let machine = Machine::with_rock_and_jazz();
     for artist in 0..6 {
         machine.run(&["correct", machine.music.join(format!("artist{artist}")).to_str().unwrap(), "zouk"]).exits(0);
     }

@@ -3,17 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
-    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 use deepcuts_ears::model::{DeviceChoice, Network};
 use deepcuts_protocol::{Embeddings, ModelCard, RetrainJob, RetrainReport, TrainSay, UNSURE};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use support::{Then, ears};
 
 /// The default, whose replay set is `replay.safetensors`.
 const MODEL: &str = "deep.safetensors";
@@ -126,42 +127,8 @@ fn job(dir: &Path, lessons: &[Track], genres: &[String]) -> RetrainJob {
     .unwrap()
 }
 
-/// At the first point of the curve: go on, ask it to stop, or kill it.
-#[derive(Clone, Copy, PartialEq)]
-enum Then {
-    GoOn,
-    Cancel,
-    Kill,
-}
-
-fn ears(job: &RetrainJob, dir: &Path, then: Then) -> Vec<TrainSay> {
-    let file = dir.join("job.json");
-    fs::write(&file, serde_json::to_string(job).unwrap()).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_deepcuts-ears"))
-        .args(["retrain", "--job"])
-        .arg(&file)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take();
-    let mut said = Vec::new();
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        let say: TrainSay = serde_json::from_str(&line.unwrap()).unwrap();
-        if matches!(say, TrainSay::Curve { .. }) && then != Then::GoOn {
-            match then {
-                Then::Kill => child.kill().unwrap(),
-                _ => drop(stdin.take().map(|mut s| writeln!(s, "cancel"))),
-            }
-        }
-        said.push(say);
-    }
-    child.wait().unwrap();
-    said
-}
-
 fn report(job: &RetrainJob, dir: &Path) -> RetrainReport {
-    let said = ears(job, dir, Then::GoOn);
+    let said = ears("retrain", job, dir, Then::GoOn);
     assert!(matches!(said.last(), Some(TrainSay::Done { path: Some(_), .. })), "{said:?}");
     assert!(said.iter().any(|s| matches!(s, TrainSay::Curve { .. })), "a curve is told");
     let found =
@@ -277,7 +244,7 @@ fn the_same_seed_is_the_same_model_and_a_model_is_never_changed() {
     let again = report(&job(b.path(), mine, &genres), b.path());
     assert_eq!(first.candidate, again.candidate);
     assert_eq!(fs::read(&first.weights.0).unwrap(), fs::read(&again.weights.0).unwrap());
-    match ears(&job(a.path(), mine, &genres), a.path(), Then::GoOn).last() {
+    match ears("retrain", &job(a.path(), mine, &genres), a.path(), Then::GoOn).last() {
         Some(TrainSay::Fatal { reason }) => assert!(reason.contains("never changed"), "{reason}"),
         other => panic!("{other:?}"),
     }
@@ -288,7 +255,7 @@ fn stopped_or_killed_it_leaves_nothing() {
     for then in [Then::Cancel, Then::Kill] {
         let dir = tempfile::tempdir().unwrap();
         let (mine, _) = halves();
-        let said = ears(&job(dir.path(), &mine, &shipped()), dir.path(), then);
+        let said = ears("retrain", &job(dir.path(), &mine, &shipped()), dir.path(), then);
         assert!(!said.iter().any(|s| matches!(s, TrainSay::Retrained { .. })), "{said:?}");
         if then == Then::Cancel {
             assert!(said.contains(&TrainSay::Stopping));
@@ -304,7 +271,7 @@ fn what_does_not_fit_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let (mine, _) = halves();
     let good = job(dir.path(), &mine[..20], &shipped());
-    let refused = |job: &RetrainJob, file: &str, why: &str| match ears(job, dir.path(), Then::GoOn).last() {
+    let refused = |job: &RetrainJob, file: &str, why: &str| match ears("retrain", job, dir.path(), Then::GoOn).last() {
         Some(TrainSay::Fatal { reason }) => assert!(reason.contains(file) && reason.contains(why), "{reason}"),
         other => panic!("{other:?}"),
     };

@@ -2,16 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use std::{
     collections::HashMap,
     fs,
-    io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 use deepcuts_protocol::{EvalJob, ModelCard, Split, TrainJob, TrainSay, TrainSource};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use support::{Then, ears};
 
 const BANDS: usize = 128;
 const COLUMNS: usize = 140;
@@ -61,33 +62,6 @@ fn job(dir: &Path, set: &[&str]) -> TrainJob {
     job
 }
 
-fn ears(what: &str, job: &impl serde::Serialize, dir: &Path, stop_at_first_point: bool) -> Vec<TrainSay> {
-    let file = dir.join("job.json");
-    fs::write(&file, serde_json::to_string(job).unwrap()).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_deepcuts-ears"))
-        .args([what, "--job"])
-        .arg(&file)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take();
-    let mut said = Vec::new();
-    for line in std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap())) {
-        let say: TrainSay = serde_json::from_str(&line.unwrap()).unwrap();
-        if stop_at_first_point
-            && matches!(say, TrainSay::Curve { .. })
-            && let Some(mut stdin) = stdin.take()
-        {
-            writeln!(stdin, "cancel").unwrap();
-        }
-        said.push(say);
-    }
-    child.wait().unwrap();
-    drop(stdin);
-    said
-}
-
 fn weights(dir: &Path) -> PathBuf {
     dir.join("out/cuts.safetensors")
 }
@@ -97,7 +71,7 @@ const SHORT: [&str; 4] = ["fit.steps=30", "fit.report_every=10", "fit.batch=8", 
 #[test]
 fn it_learns_ships_a_card_and_a_replay_set_and_reports() {
     let dir = tempfile::tempdir().unwrap();
-    let said = ears("train", &job(dir.path(), &SHORT), dir.path(), false);
+    let said = ears("train", &job(dir.path(), &SHORT), dir.path(), Then::GoOn);
     assert!(matches!(said.last(), Some(TrainSay::Done { path: Some(_), .. })), "{said:?}");
     assert_eq!(said.iter().filter(|s| matches!(s, TrainSay::Ran { .. })).count(), 2);
 
@@ -126,7 +100,7 @@ fn it_learns_ships_a_card_and_a_replay_set_and_reports() {
         device: Some("cpu".to_owned()),
         threads: 1,
     };
-    let said = ears("eval", &eval, dir.path(), false);
+    let said = ears("eval", &eval, dir.path(), Then::GoOn);
     assert!(matches!(said.last(), Some(TrainSay::Done { path: Some(_), .. })), "{said:?}");
     let numbers: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(dir.path().join("report/report.json")).unwrap()).unwrap();
@@ -144,15 +118,15 @@ fn a_stopped_run_keeps_the_best_so_far_and_goes_on_as_if_it_had_not_stopped() {
     let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut whole = job(a.path(), &SHORT);
     whole.only_folds = vec![0];
-    ears("train", &whole, a.path(), false);
+    ears("train", &whole, a.path(), Then::GoOn);
 
     let mut first = job(b.path(), &SHORT);
     first.only_folds = vec![0];
-    let said = ears("train", &first, b.path(), true);
+    let said = ears("train", &first, b.path(), Then::Cancel);
     assert!(said.contains(&TrainSay::Stopping), "{said:?}");
     assert!(weights(b.path()).exists());
     first.resume = true;
-    let said = ears("train", &first, b.path(), false);
+    let said = ears("train", &first, b.path(), Then::GoOn);
     assert!(said.iter().any(|s| matches!(s, TrainSay::Run { from_step: 10..30, .. })), "{said:?}");
     let bytes = |dir: &Path| fs::read(dir.join("out/cuts.runs/artist-fold0-seed0.safetensors")).unwrap();
     assert_eq!(bytes(a.path()), bytes(b.path()), "seeded and repeatable");
@@ -163,10 +137,10 @@ fn a_checkpoint_of_another_recipe_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let mut job = job(dir.path(), &SHORT);
     job.only_folds = vec![0];
-    ears("train", &job, dir.path(), false);
+    ears("train", &job, dir.path(), Then::GoOn);
     job.set.push("fit.mixup=0".to_owned());
     job.resume = true;
-    match ears("train", &job, dir.path(), false).last() {
+    match ears("train", &job, dir.path(), Then::GoOn).last() {
         Some(TrainSay::Fatal { reason }) => {
             assert!(reason.contains("another recipe") && reason.contains("fold0"), "{reason}")
         }
@@ -178,7 +152,7 @@ fn a_checkpoint_of_another_recipe_is_refused_by_name() {
 fn the_papers_protocol_is_called_leaky_wherever_it_shows() {
     let dir = tempfile::tempdir().unwrap();
     let job = TrainJob { split: Split::Paper, ..job(dir.path(), &SHORT) };
-    let said = ears("train", &job, dir.path(), false);
+    let said = ears("train", &job, dir.path(), Then::GoOn);
     assert!(said.iter().any(|s| matches!(s, TrainSay::Note { text } if text.contains("LEAKY"))));
     let card = ModelCard::read_for(&weights(dir.path())).unwrap();
     assert!(card.protocol.contains("LEAKY") && card.held_out_fold.is_none());

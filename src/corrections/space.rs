@@ -25,11 +25,7 @@ impl Space {
     /// # Errors
     /// What the database says.
     pub fn load(store: &Store) -> Result<Self, StoreError> {
-        let trunk = match store.current_model()? {
-            Some(model) => Some(model.card.trunk_id().to_owned()),
-            None => store.main_trunk()?,
-        };
-        trunk.map_or_else(|| Ok(Self::default()), |trunk| Ok(Self::new(&store.vectors(&trunk)?)))
+        Ok(Self::new(&store.main_vectors()?))
     }
 
     /// From (track, vector) pairs; vectors of another length than the first are left out.

@@ -30,8 +30,7 @@ impl Neighbours {
     /// # Errors
     /// What the database says.
     pub fn load(store: &Store) -> Result<Self, StoreError> {
-        let Some(trunk) = store.main_trunk()? else { return Ok(Self::default()) };
-        Ok(Self::new(store.vectors(&trunk)?))
+        Ok(Self::new(store.main_vectors()?))
     }
 
     /// From (track, vector of length one) pairs; vectors of another length than the first are left out.

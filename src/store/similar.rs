@@ -12,7 +12,7 @@ impl Store {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn main_trunk(&self) -> Result<Option<String>> {
+    fn main_trunk(&self) -> Result<Option<String>> {
         use rusqlite::OptionalExtension;
         self.wrap(
             self.conn
@@ -21,6 +21,15 @@ impl Store {
                 )
                 .and_then(|mut s| s.query_row([], |r| r.get(0)).optional()),
         )
+    }
+
+    /// The vectors of the trunk that most tracks have embeddings of: while a library is heard again by another network,
+    /// the larger part can be compared.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn main_vectors(&self) -> Result<Vectors> {
+        self.main_trunk()?.map_or_else(|| Ok(Vec::new()), |trunk| self.vectors(&trunk))
     }
 
     /// The vector of every track that has embeddings of `trunk`, by track. Those not kept yet are worked out,

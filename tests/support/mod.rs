@@ -32,6 +32,21 @@ impl Machine {
         machine
     }
 
+    /// Ten artists' folders with four tracks each that the model hears as rock, and six tracks of jazz; heard.
+    pub fn with_rock_and_jazz() -> Self {
+        let machine = Self::new();
+        for artist in 0..10 {
+            for n in 0..4 {
+                machine.wav(&format!("artist{artist}/rock8-{n}.wav"), 10 * artist + n);
+            }
+        }
+        for n in 0..6 {
+            machine.wav(&format!("other/jazz8-{n}.wav"), 1000 + n);
+        }
+        machine.scan().exits(0);
+        machine
+    }
+
     /// Settings beside the database; files are heard without waiting for them to settle.
     pub fn settings(&self, text: &str) {
         fs::write(self.at("config.toml"), format!("{text}\n[watch]\nsettle_seconds = 0\n")).unwrap();

@@ -1,12 +1,16 @@
-//! Audio that the tests make themselves, and ffmpeg where the set-up brought it.
+//! Audio that the tests make themselves, ffmpeg where the set-up brought it, and jobs for the real program.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     f64::consts::TAU,
+    fs,
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
+
+use deepcuts_protocol::TrainSay;
 
 /// The ffmpeg in `vendor/`, or a line that says what is skipped.
 pub fn ffmpeg(what: &str) -> Option<PathBuf> {
@@ -70,4 +74,39 @@ pub fn write_float_wav(path: &Path, rate: u32, samples: &[f32]) {
         writer.write_sample(x).unwrap();
     }
     writer.finalize().unwrap();
+}
+
+/// At the first point of the curve: go on, ask it to stop, or kill it.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Then {
+    GoOn,
+    Cancel,
+    Kill,
+}
+
+/// Run a job; what the ears say.
+pub fn ears(what: &str, job: &impl serde::Serialize, dir: &Path, then: Then) -> Vec<TrainSay> {
+    let file = dir.join("job.json");
+    fs::write(&file, serde_json::to_string(job).unwrap()).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_deepcuts-ears"))
+        .args([what, "--job"])
+        .arg(&file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take();
+    let mut said = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let say: TrainSay = serde_json::from_str(&line.unwrap()).unwrap();
+        if matches!(say, TrainSay::Curve { .. }) && then != Then::GoOn {
+            match then {
+                Then::Kill => child.kill().unwrap(),
+                _ => drop(stdin.take().map(|mut s| writeln!(s, "cancel"))),
+            }
+        }
+        said.push(say);
+    }
+    child.wait().unwrap();
+    said
 }

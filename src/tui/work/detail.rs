@@ -23,13 +23,7 @@ const SIMILAR: usize = 12;
 
 /// Run until the mailbox is closed.
 pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context) {
-    let store = match Store::open_reader(&context.paths.database) {
-        Ok(store) => store,
-        Err(error) => {
-            out.bad(&error);
-            return;
-        }
-    };
+    let Some(store) = context.reader(out) else { return };
     if let Err(error) = searches(&store, out) {
         out.bad(&error);
     }

@@ -44,13 +44,7 @@ impl Mailbox<Wish> {
 
 /// Run until the mailbox is closed.
 pub fn run(mail: &Mailbox<Wish>, out: &Out, context: &Context) {
-    let store = match Store::open_reader(&context.paths.database) {
-        Ok(store) => store,
-        Err(error) => {
-            out.bad(&error);
-            return;
-        }
-    };
+    let Some(store) = context.reader(out) else { return };
     let mut library = Library {
         store,
         context,

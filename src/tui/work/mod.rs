@@ -31,7 +31,7 @@ use deepcuts_protocol::ModelCard;
 
 use self::mailbox::Mailbox;
 use super::event::{Ask, Done, Event, Said};
-use crate::{config::Config, ears, hooks::Hooks, paths::Paths};
+use crate::{config::Config, ears, hooks::Hooks, paths::Paths, store::Store};
 
 /// Finds the ears and the model when there is something to hear.
 pub type EarsSetup = dyn Fn() -> anyhow::Result<(ears::Setup, ModelCard)> + Send + Sync;
@@ -47,6 +47,13 @@ pub struct Context {
     pub ears: Arc<EarsSetup>,
     /// Whether genres are written as tracks are heard; the user may say so while the UI is open.
     pub auto_write: Arc<AtomicBool>,
+}
+
+impl Context {
+    /// A connection that reads; without one the thread that asked has said why, and is over.
+    fn reader(&self, out: &Out) -> Option<Store> {
+        Store::open_reader(&self.paths.database).map_err(|error| out.bad(&error)).ok()
+    }
 }
 
 impl std::fmt::Debug for Context {

@@ -25,13 +25,7 @@ const QUEUE: usize = 100;
 
 /// Run until the mailbox is closed.
 pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context) {
-    let store = match Store::open_reader(&context.paths.database) {
-        Ok(store) => store,
-        Err(error) => {
-            out.bad(&error);
-            return;
-        }
-    };
+    let Some(store) = context.reader(out) else { return };
     loop {
         let answered = match mail.take(None) {
             Mail::Closed => return,
@@ -93,12 +87,7 @@ fn look_alikes(store: &Store, seeds: &[i64], genre: &str) -> Result<Found, Store
 }
 
 fn map(store: &Store) -> Result<Points, StoreError> {
-    let trunk = match store.current_model()? {
-        Some(model) => Some(model.card.trunk_id().to_owned()),
-        None => store.main_trunk()?,
-    };
-    let Some(trunk) = trunk else { return Ok(Points::default()) };
-    let layout = lay_out(&store.vectors(&trunk)?);
+    let layout = lay_out(&store.main_vectors()?);
     let mut points = Vec::with_capacity(layout.points.len());
     for (track, x, y) in layout.points {
         if let Some(row) = row(store, track)? {

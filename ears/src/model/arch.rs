@@ -150,6 +150,14 @@ pub(crate) fn prepare(x: &Tensor, front_end: FrontEnd, bands: i64) -> Tensor {
     if x.size().last() == Some(&bands) { x } else { x.upsample_linear1d([bands], false, None) }
 }
 
+/// Values that the trunk gives of a chunk.
+pub(crate) const FROZEN_FEATURES: usize = deep::FEATURES.unsigned_abs() as usize;
+
+/// Names what comes out of the part of `deep` that never learns: the trunk, the adapter and the trunk's pace.
+pub(crate) fn frozen_id() -> String {
+    deep::frozen_id()
+}
+
 /// Bands that a front end gives.
 pub(crate) const fn bands_of(front_end: FrontEnd) -> usize {
     match front_end {

@@ -23,10 +23,11 @@ pub(super) const BANDS: i64 = super::cuts::BANDS;
 pub(super) const FEATURES: i64 = 422;
 /// What the trunk costs; a test holds it against the trunk itself.
 pub(super) const TRUNK_MACS_PER_STEP: u64 = 597_250;
-/// A feature so many deviations from its mean says no more than that it is far.
-/// Steps of the trunk a column, what is between columns interpolated (its own pace would be 4.8). At 1 a head named 73.2 %
-/// of the clips of held-out artists, at 2 75.2 %: what it answers at the kinks is not what it answers between them.
+/// Steps of the trunk a column, what is between columns interpolated (its own pace would be 4.8). At 1 a head named
+/// 73.2 % of the clips of held-out artists, at 2 75.2 %: what it answers at the kinks is not what it answers between
+/// them.
 pub(super) const STEPS_PER_COLUMN: i64 = 2;
+/// A feature so many deviations from its mean says no more than that it is far.
 const FARTHEST: f64 = 4.0;
 const DROPOUT: f64 = 0.5;
 
@@ -100,6 +101,13 @@ impl Deep {
             head: Linear::new(&(vs / "head"), shape.embedding, genres),
         }
     }
+}
+
+/// Names what [`Net::frozen`] gives.
+pub(super) fn frozen_id() -> String {
+    let mut hash = blake3::Hasher::new();
+    hash.update(ADAPTER).update(musicnn::BLAKE3.as_bytes()).update(&STEPS_PER_COLUMN.to_le_bytes());
+    hash.finalize().to_hex().as_str().chars().take(16).collect()
 }
 
 fn adapter_tensor(name: &str) -> Option<Tensor> {

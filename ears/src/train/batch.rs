@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{
     data::Set,
+    hint::Hints,
     recipe::{Augment, Crop},
 };
 
@@ -50,6 +51,8 @@ pub struct Batch {
     pub targets: Vec<f32>,
     /// The (heavier) genre of each chunk.
     pub labels: Vec<u8>,
+    /// `[chunk][feature]`, what the trunk hears in it; empty where nobody asked.
+    pub hints: Vec<f32>,
 }
 
 /// Draws minibatches.
@@ -63,6 +66,8 @@ pub struct Sampler<'a> {
     pub chunk: usize,
     /// Chunks in a batch.
     pub batch: usize,
+    /// What the trunk hears, where it is to be learned.
+    pub hints: Option<&'a Hints>,
     /// How chunks are varied.
     pub augment: &'a Augment,
     /// Beta of the mixing weight.
@@ -97,7 +102,10 @@ impl Sampler<'_> {
         for (&index, out) in chosen.iter().zip(batch.chunks.chunks_exact_mut(size)) {
             let Some(item) = self.items.get(index) else { continue };
             let Some(clip) = self.set.clips.get(item.clip as usize) else { continue };
-            self.cut(item, out, &mut rng);
+            let start = self.cut(item, out, &mut rng);
+            if let Some(hints) = self.hints {
+                hints.push(item.clip as usize, start, &mut batch.hints);
+            }
             if self.augment.style > 0.0 && rng.random::<f32>() < self.augment.style {
                 self.restyle(out, &mut rng);
             }
@@ -111,7 +119,8 @@ impl Sampler<'_> {
             }
         }
         if self.mixup > 0.0 {
-            mix(&mut batch, size, genres, self.mixup, &mut rng);
+            let widths = [size, genres, self.hints.map_or(0, Hints::width)];
+            mix(&mut batch, widths, self.mixup, &mut rng);
         }
         batch
     }
@@ -154,21 +163,22 @@ impl Sampler<'_> {
         (0..self.items.len()).map(|_| draw()).collect()
     }
 
-    /// Cut a chunk out of an item: somewhere in it, and a little faster or slower, as the recipe has it.
-    fn cut(&self, item: &Item, out: &mut [f32], rng: &mut ChaCha8Rng) {
-        let Some(clip) = self.set.clips.get(item.clip as usize) else { return };
+    /// Cut a chunk out of an item: somewhere in it, and a little faster or slower, as the recipe has it. Its first frame.
+    fn cut(&self, item: &Item, out: &mut [f32], rng: &mut ChaCha8Rng) -> usize {
+        let Some(clip) = self.set.clips.get(item.clip as usize) else { return 0 };
         let bands = self.set.bands;
         let stretch = self.augment.stretch;
         let factor = if stretch > 0.0 { 1.0 + rng.random_range(-stretch..=stretch) } else { 1.0 };
         let wanted = ((self.chunk as f32 * factor).round() as usize).clamp(1, (item.frames as usize).max(self.chunk));
         let room = (item.frames as usize).saturating_sub(wanted);
         let shift = if self.augment.crop == Crop::Random && room > 0 { rng.random_range(0..=room) } else { 0 };
-        let start = (item.start as usize + shift) * bands;
+        let start = item.start as usize + shift;
         if wanted == self.chunk {
-            return clip.frames.copy(start, out);
+            clip.frames.copy(start * bands, out);
+            return start;
         }
         let mut raw = vec![0.0; wanted * bands];
-        clip.frames.copy(start, &mut raw);
+        clip.frames.copy(start * bands, &mut raw);
         let step = (wanted - 1) as f32 / (self.chunk - 1).max(1) as f32;
         for (f, frame) in out.chunks_exact_mut(bands).enumerate() {
             let place = f as f32 * step;
@@ -179,6 +189,7 @@ impl Sampler<'_> {
                 frame.iter_mut().zip(a.iter().zip(b)).for_each(|(v, (a, b))| *v = a + (b - a) * part);
             }
         }
+        start
     }
 
     /// Move the level and spread of every band towards those of any other clip: the production of another record, so
@@ -220,10 +231,10 @@ pub(super) fn rng(seed: u64, counter: u64, purpose: u64) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(key)
 }
 
-/// Each chunk is mixed with the one before it in the batch, by one weight a chunk.
-fn mix(batch: &mut Batch, size: usize, genres: usize, beta: f64, rng: &mut ChaCha8Rng) {
+/// Each chunk is mixed with the one before it in the batch, by one weight a chunk: values, genres and hints alike.
+fn mix(batch: &mut Batch, widths: [usize; 3], beta: f64, rng: &mut ChaCha8Rng) {
     let n = batch.labels.len();
-    let (chunks, targets) = (batch.chunks.clone(), batch.targets.clone());
+    let before = [batch.chunks.clone(), batch.targets.clone(), batch.hints.clone()];
     for i in 0..n {
         let weight = symmetric_beta(beta, rng);
         // The chunk itself stays the heavier one, so that its label stays the one to name.
@@ -236,8 +247,10 @@ fn mix(batch: &mut Batch, size: usize, genres: usize, beta: f64, rng: &mut ChaCh
                 mine.iter_mut().zip(other).for_each(|(a, b)| *a = own * *a + (1.0 - own) * b);
             }
         };
-        blend(&mut batch.chunks, &chunks, size);
-        blend(&mut batch.targets, &targets, genres);
+        let rows = [&mut batch.chunks, &mut batch.targets, &mut batch.hints];
+        for ((rows, before), width) in rows.into_iter().zip(&before).zip(widths) {
+            blend(rows, before, width);
+        }
     }
 }
 
@@ -343,8 +356,17 @@ mod tests {
         let augment = plain();
         let items = grid(&set, &[0, 1, 2, 3, 4, 5], 16);
         assert_eq!(items.len(), 12);
-        let sampler =
-            Sampler { set: &set, items, chunk: 16, batch: 4, augment: &augment, mixup: 0.3, smoothing: 0.1, seed: 3 };
+        let sampler = Sampler {
+            set: &set,
+            items,
+            chunk: 16,
+            batch: 4,
+            hints: None,
+            augment: &augment,
+            mixup: 0.3,
+            smoothing: 0.1,
+            seed: 3,
+        };
         let (a, b) = (sampler.draw(5), sampler.draw(5));
         assert_eq!((a.chunks, a.targets), (b.chunks, b.targets));
         let mut seen = [0; 3];
@@ -365,8 +387,17 @@ mod tests {
         set.clips.iter_mut().take(5).for_each(|c| c.group = 9);
         let augment = Augment { balance: 1.0, ..plain() };
         let items = whole(&set, &[0, 1, 2, 3, 4, 5]);
-        let sampler =
-            Sampler { set: &set, items, chunk: 16, batch: 4, augment: &augment, mixup: 0.0, smoothing: 0.0, seed: 3 };
+        let sampler = Sampler {
+            set: &set,
+            items,
+            chunk: 16,
+            batch: 4,
+            hints: None,
+            augment: &augment,
+            mixup: 0.0,
+            smoothing: 0.0,
+            seed: 3,
+        };
         let mut drawn = [0; 6];
         (0..1000).for_each(|epoch| sampler.order(epoch).into_iter().for_each(|i| drawn[i] += 1));
         assert!((2700..3300).contains(&drawn[5]), "half of 6000 for the artist with one clip: {drawn:?}");
@@ -382,6 +413,7 @@ mod tests {
             items: whole(&set, &[0]),
             chunk: 16,
             batch: 1,
+            hints: None,
             augment: &augment,
             mixup: 0.0,
             smoothing: 0.0,

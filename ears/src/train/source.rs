@@ -291,7 +291,8 @@ fn mel_of(path: &Path, front_end: FrontEnd) -> Result<Vec<f32>, DecodeError> {
     })
 }
 
-fn keep(path: &Path, frames: &Frames, bands: usize) -> Result<(), String> {
+/// Keep frames in the cache.
+pub(super) fn keep(path: &Path, frames: &Frames, bands: usize) -> Result<(), String> {
     let shape = vec![frames.len() / bands, bands];
     let (kind, bytes) = match frames {
         Frames::Bytes(v) => (Dtype::U8, v.clone()),
@@ -303,7 +304,7 @@ fn keep(path: &Path, frames: &Frames, bands: usize) -> Result<(), String> {
 }
 
 /// Features kept earlier; anything odd about them means listening again.
-fn read_kept(path: &Path) -> Option<Frames> {
+pub(super) fn read_kept(path: &Path) -> Option<Frames> {
     let bytes = fs::read(path).ok()?;
     let file = SafeTensors::deserialize(&bytes).ok()?;
     let mel = file.tensor("mel").ok()?;

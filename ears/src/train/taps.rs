@@ -1,9 +1,12 @@
 //! What a frozen trunk makes of a set, once: then the part that learns is trained on that, and a fold takes seconds.
 //!
-//! A clip's frames become the trunk's features of chunks that begin every quarter of a chunk. It knows the model room
-//! and sets, and nothing of recipes.
+//! A clip's frames become the trunk's features of chunks that begin every quarter of a chunk, kept in the cache under
+//! what they were made of. It knows the model room and sets, and nothing of recipes.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use deepcuts_protocol::TrainSay;
 use half::f16;
@@ -12,55 +15,76 @@ use tch::{Device, Tensor, nn::VarStore};
 use super::{
     TrainError,
     data::{Clip, Frames, Set},
+    source::{keep, read_kept},
 };
-use crate::model::{Arch, CutsShape, ModelError, arch, to_vec};
+use crate::model::{Arch, CutsShape, ModelError, arch, arch::Net, to_vec};
 
 /// Beginnings in a chunk: where a random crop may begin.
 const BEGINNINGS: usize = 4;
 
-/// The set as the part of `arch` that learns is given it; the set itself where all of `arch` learns.
+/// The set as the part of `arch` that learns is given it.
 pub(super) fn tap(
-    set: Set,
+    set: &Set,
     arch: Arch,
     device: Device,
+    cache: Option<&Path>,
     cancel: &AtomicBool,
     say: &mut dyn FnMut(TrainSay),
 ) -> Result<Set, TrainError> {
-    if !arch.has_trunk() || set.taps.is_some() {
-        return Ok(set);
-    }
     let trunk = deepcuts_protocol::find_trunk(None).map_err(|e| TrainError::Model(ModelError::Network(e)))?;
     say(TrainSay::Note { text: format!("listening to {} clips through {}", set.clips.len(), trunk.display()) });
     let vs = VarStore::new(device);
     let mut net = arch.build(&vs.root(), &CutsShape::default(), set.genres.len());
     net.take_trunk(&arch::read_trunk(&trunk)?);
-    let [frames, bands] = arch.input();
-    let (chunk, front_end) = (frames.unsigned_abs() as usize, set.front_end);
+    let width = arch::FROZEN_FEATURES;
     let mut clips = Vec::with_capacity(set.clips.len());
-    let mut width = 0;
-    for (i, clip) in set.clips.iter().enumerate() {
+    for clip in &set.clips {
         if cancel.load(Ordering::Relaxed) {
             return Err(TrainError::TooLittle("it was stopped before training began".to_owned()));
         }
-        let last = set.frames_of(i).saturating_sub(chunk);
-        let mut raw = Vec::new();
-        for start in (0..=last).step_by(chunk / BEGINNINGS) {
-            let at = raw.len();
-            raw.resize(at + chunk * set.bands, 0.0);
-            clip.frames.copy(start * set.bands, &mut raw[at..]);
-        }
-        let features = tch::no_grad(|| {
-            let x = Tensor::from_slice(&raw).view([-1, frames, set.bands as i64]).to_device(device);
-            net.frozen(&arch::prepare_for(arch, &x, front_end, bands))
-        });
-        width = features.size().last().map_or(0, |w| w.unsigned_abs() as usize);
-        let frames = to_vec(&features)?.into_iter().map(f16::from_f32).collect();
-        clips.push(Clip {
-            frames: Frames::Halves(frames),
-            name: clip.name.clone(),
-            artist: clip.artist.clone(),
-            ..*clip
-        });
+        let kept = cache.map(|c| place(c, clip, set));
+        let known = kept.as_deref().and_then(read_kept);
+        let frames = match (known, &kept) {
+            (Some(frames), _) => frames,
+            (None, kept) => {
+                let frames = listen(net.as_ref(), clip, set, arch, device)?;
+                if let Some(kept) = kept {
+                    let fail = |reason| TrainError::Output { path: kept.clone(), reason };
+                    keep(kept, &frames, width).map_err(fail)?;
+                }
+                frames
+            }
+        };
+        clips.push(Clip { frames, name: clip.name.clone(), artist: clip.artist.clone(), ..*clip });
     }
-    Ok(Set { bands: width, clips, taps: Some(BEGINNINGS), ..set })
+    Ok(Set { genres: set.genres.clone(), front_end: set.front_end, bands: width, clips, taps: Some(BEGINNINGS) })
+}
+
+/// Where the cache keeps what the trunk made of a clip.
+fn place(cache: &Path, clip: &Clip, set: &Set) -> PathBuf {
+    let mut hash = blake3::Hasher::new();
+    hash.update(set.front_end.name().as_bytes());
+    match &clip.frames {
+        Frames::Bytes(v) => hash.update(v),
+        Frames::Halves(v) => hash.update(&v.iter().flat_map(|h| h.to_le_bytes()).collect::<Vec<u8>>()),
+    };
+    cache.join(format!("trunk-{}", arch::frozen_id())).join(hash.finalize().to_hex().to_string() + ".safetensors")
+}
+
+/// The trunk's features at every beginning.
+fn listen(net: &dyn Net, clip: &Clip, set: &Set, arch: Arch, device: Device) -> Result<Frames, TrainError> {
+    let [frames, bands] = arch.input();
+    let chunk = frames.unsigned_abs() as usize;
+    let last = (clip.frames.len() / set.bands).saturating_sub(chunk);
+    let mut raw = Vec::new();
+    for start in (0..=last).step_by(chunk / BEGINNINGS) {
+        let at = raw.len();
+        raw.resize(at + chunk * set.bands, 0.0);
+        clip.frames.copy(start * set.bands, &mut raw[at..]);
+    }
+    let features = tch::no_grad(|| {
+        let x = Tensor::from_slice(&raw).view([-1, frames, set.bands as i64]).to_device(device);
+        net.frozen(&arch::prepare_for(arch, &x, set.front_end, bands))
+    });
+    Ok(Frames::Halves(to_vec(&features)?.into_iter().map(f16::from_f32).collect()))
 }

@@ -169,12 +169,12 @@ impl Retrain {
             }
             News::Used(changed) => {
                 let what = format!("the new model is in force: {} tracks are named otherwise", thousands(changed));
-                let said = Said::good(format!("{what}   6 b goes back"));
+                let said = Said::good(format!("{what}   the models screen takes it back"));
                 self.stage = Stage::Ended(what, true);
                 return Some(said);
             }
             News::Judged(verdict) => {
-                let said = Said::good("it has learned: T shows what would change");
+                let said = Said::good("it has learned: the report says what would change");
                 self.scroll = 0;
                 self.stage = Stage::Judged(verdict);
                 said

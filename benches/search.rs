@@ -3,7 +3,7 @@
 //! `cargo bench --bench search` runs 10,000 and 100,000 tracks; name other sizes after `--`, such as
 //! `cargo bench --bench search -- 1000000`. Each kind of query is asked through the whole of the desk (text,
 //! grammar, index, ranking, the first fifty hits from SQLite); beside it stands what Tantivy alone needs, in
-//! the same run, for a query of the same shape.
+//! the same run, for a query of the same shape. Other words after `--` name the kinds to ask (`-- 100000 "or, not"`).
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../tests/library/mod.rs"]
@@ -148,7 +148,7 @@ fn bare(index: &Index, shape: Bare) -> Box<dyn Query> {
     }
 }
 
-fn run(tracks: u32) {
+fn run(tracks: u32, only: &[String]) {
     let library = Library::new();
     let mut random = Random(0x5EED);
     let start = Instant::now();
@@ -175,7 +175,7 @@ fn run(tracks: u32) {
         "{:<18}{:>9}{:>10}{:>10}{:>12}{:>10}{:>8}",
         "kind", "hits", "p50 ms", "p99 ms", "bare p50", "bare p99", "ratio"
     );
-    for (kind, text, shape) in KINDS {
+    for (kind, text, shape) in KINDS.iter().filter(|(kind, ..)| only.is_empty() || only.iter().any(|o| o == kind)) {
         let mut count = 0;
         let (p50, p99) = timed(runs, || {
             let query = Grammar::new(&taxonomy, Thresholds::default()).parse(text).unwrap();
@@ -231,10 +231,12 @@ fn similar(tracks: usize, dim: usize) {
 }
 
 fn main() {
-    let sizes: Vec<u32> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
+    let args: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let sizes: Vec<u32> = args.iter().filter_map(|a| a.parse().ok()).collect();
+    let only: Vec<String> = args.into_iter().filter(|a| a.parse::<u32>().is_err()).collect();
     let sizes = if sizes.is_empty() { vec![10_000, 100_000] } else { sizes };
     for tracks in sizes {
-        run(tracks);
+        run(tracks, &only);
     }
     similar(100_000, 128);
 }

@@ -220,7 +220,7 @@ fn killed_anywhere_it_is_the_old_model_or_the_new_one() {
     correct(&machine, 6);
     let old = everything(&machine);
     let kill_after = |delay: Duration, how: &str| -> bool {
-        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("deepcuts"));
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_deepcuts"));
         command.args(["--config", machine.at("config.toml").to_str().unwrap()]);
         command.args(["--db", machine.database().to_str().unwrap(), "retrain", "--yes"]);
         command.envs(machine.environment()).env("DEEPCUTS_SCRIPT_RETRAIN", how);
@@ -265,7 +265,7 @@ fn killed_anywhere_it_is_the_old_model_or_the_new_one() {
 fn one_retraining_at_a_time_and_a_signal_stops_it() {
     let machine = Machine::with_rock_and_jazz();
     correct(&machine, 6);
-    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("deepcuts"));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_deepcuts"));
     command.args(["--config", machine.at("config.toml").to_str().unwrap()]);
     command.args(["--db", machine.database().to_str().unwrap(), "retrain", "--yes"]);
     command.envs(machine.environment()).env("DEEPCUTS_SCRIPT_RETRAIN", "slow");

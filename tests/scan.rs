@@ -120,7 +120,7 @@ fn a_killed_scan_loses_nothing_that_was_heard() {
     for n in 0..40 {
         machine.wav(&format!("jazz4 slow {n}.wav"), n);
     }
-    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("deepcuts"));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_deepcuts"));
     command.args(["--config".as_ref(), machine.at("config.toml").as_os_str(), "--db".as_ref()]);
     command.arg(machine.database()).arg("scan").arg(&machine.music).envs(machine.environment());
     let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();

@@ -88,7 +88,7 @@ fn at_the_limit_of_watched_folders_it_says_so_and_polls() {
     let settings = fs::read_to_string(machine.at("config.toml")).unwrap();
     fs::write(machine.at("config.toml"), format!("{settings}poll_seconds = 1\n")).unwrap();
     let mut command = limited("exec \"$0\" \"$@\"");
-    command.arg(assert_cmd::cargo::cargo_bin("deepcuts"));
+    command.arg(env!("CARGO_BIN_EXE_deepcuts"));
     command.arg("--config").arg(machine.at("config.toml")).arg("--db").arg(machine.database());
     command.arg("watch").arg(&machine.music).envs(machine.environment()).stdout(Stdio::null());
     let said = machine.at("said");

@@ -1,7 +1,9 @@
-//! CPU seconds of each stage before the network, for a track of 243 s, against the bare decode of the same file.
+//! CPU seconds of each stage for a track of 243 s, against the bare decode of the same file; networks also against
+//! themselves as plain modules.
 //!
 //! `cargo bench -p deepcuts-ears --bench stages [-- FILE...]`. Without files an MP3 of 320 kbit/s is made by the
-//! ffmpeg in `vendor/`, or a WAV where there is none. Each figure is the least of five runs on one thread.
+//! ffmpeg in `vendor/`, or a WAV where there is none. Files that end in `.safetensors` are the networks, instead of
+//! those in `models/`. Each figure is the least of five runs on one thread.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -16,6 +18,8 @@ use std::{
 use deepcuts_ears::{
     decode::Decoder,
     mel::{Chunks, Resampler, Stream, sample_rate_hz},
+    model::{DeviceChoice, Network, use_threads},
+    startup,
 };
 use deepcuts_protocol::FrontEnd;
 
@@ -49,19 +53,34 @@ fn decoded(path: &Path, mut each: impl FnMut(&[f32], u32)) {
     }
 }
 
-fn chunks(windows: &[Vec<f32>], rate: u32, front_end: FrontEnd, frames: usize) -> usize {
-    let mut n = 0;
+fn chunks(windows: &[Vec<f32>], rate: u32, front_end: FrontEnd, frames: usize, mut each: impl FnMut(Chunks)) {
     let mut sink = |chunks: Chunks| {
-        n += chunks.count();
+        each(chunks);
         Ok::<(), Infallible>(())
     };
     let mut stream = Stream::new(front_end, frames, rate);
     windows.iter().for_each(|window| stream.push(window, rate, &mut sink).unwrap());
     stream.finish(&mut sink).unwrap();
-    n
 }
 
-fn measure(path: &Path) {
+/// A network over all chunks of the track: as it listens, and in the form it was trained in.
+fn network(model: &Path, windows: &[Vec<f32>], rate: u32, row: &dyn Fn(&str, f64)) {
+    let mut fast = Network::load(model, DeviceChoice::Cpu).unwrap();
+    let mut plain = Network::load_plain(model, DeviceChoice::Cpu).unwrap();
+    let card = fast.card().clone();
+    let (mut data, mut n) = (Vec::new(), 0);
+    chunks(windows, rate, card.front_end, card.chunk_frames as usize, |chunks| {
+        n += chunks.count();
+        data.extend(chunks.data);
+    });
+    let cpu = |network: &mut Network| least(|| assert_eq!(network.classify(&data, n).unwrap().winners.len(), n));
+    let (fast, plain) = (cpu(&mut fast), cpu(&mut plain));
+    row(&format!("network {}, {n} chunks", card.name), fast);
+    row(&format!("network {} as a plain module", card.name), plain);
+    println!("  {:34} {:7.2} x its plain module, {:.0} chunks a second", "", plain / fast, n as f64 / fast);
+}
+
+fn measure(path: &Path, models: &[PathBuf]) {
     let decode = least(|| decoded(path, |window, _| assert!(!std::hint::black_box(window).is_empty())));
     let (mut windows, mut rate) = (Vec::new(), 0);
     decoded(path, |window, at| {
@@ -89,16 +108,31 @@ fn measure(path: &Path) {
             }
             resampler.finish(&mut out);
         });
-        let all = least(|| assert!(chunks(&windows, rate, front_end, frames) > 0));
+        let all = least(|| {
+            let mut n = 0;
+            chunks(&windows, rate, front_end, frames, |chunks| n += chunks.count());
+            assert!(n > 0);
+        });
         row(&format!("{}: resample", front_end.name()), resample);
         row(&format!("{}: mel, scale and chunks", front_end.name()), all - resample);
     }
+    models.iter().for_each(|model| network(model, &windows, rate, &row));
 }
 
 fn main() {
-    let files: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).filter(|path| path.is_file()).collect();
+    startup::prepare();
+    use_threads(1);
+    let files = std::env::args_os().skip(1).map(PathBuf::from).filter(|path| path.is_file());
+    let (mut models, files): (Vec<PathBuf>, Vec<PathBuf>) =
+        files.partition(|path| path.extension().is_some_and(|e| e == "safetensors"));
+    if models.is_empty() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+        models.extend(["cuts", "deep"].map(|name| shipped.join(name).with_extension("safetensors")));
+        // Without its trunk `deep` cannot be loaded.
+        models.retain(|model| Network::load(model, DeviceChoice::Cpu).is_ok());
+    }
     if !files.is_empty() {
-        files.iter().for_each(|file| measure(file));
+        files.iter().for_each(|file| measure(file, &models));
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -111,8 +145,8 @@ fn main() {
                 &ffmpeg,
                 &["-i", wav.to_str().unwrap(), "-c:a", "libmp3lame", "-b:a", "320k", mp3.to_str().unwrap()],
             );
-            measure(&mp3);
+            measure(&mp3, &models);
         }
-        None => measure(&wav),
+        None => measure(&wav, &models),
     }
 }

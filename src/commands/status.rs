@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) fn run(desk: &Desk, args: &StatusArgs) -> anyhow::Result<Outcome> {
     let store = desk.reader()?;
-    let (stats, roots, genres) = (store.stats()?, store.roots()?, store.genre_counts()?);
+    let ((stats, genres), roots) = (store.overview()?, store.roots()?);
     let model = store.current_model()?;
     let backlog = stats.files - stats.heard;
     let rate: Option<f64> = store.meta(RATE)?.and_then(|text| text.parse().ok());

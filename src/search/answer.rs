@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     genre::{Genre, Taxonomy},
-    store::{FileRow, Store},
+    store::{FileRow, Store, StoreError},
     track::Mix,
 };
 
@@ -169,14 +169,15 @@ impl Searcher {
         let rows = store.genre_rows()?;
         let limit = query.limit.unwrap_or(usize::MAX).min(options.limit.unwrap_or(usize::MAX));
         let Ordered { ranked: found, count, likes } = self.ordered(store, query, limit)?;
-        let mut hits = Vec::with_capacity(found.len());
-        for ranked in &found {
-            // A file that was forgotten since the index learned of it is no hit.
-            if let Some(row) = store.file(ranked.file)? {
-                let mix = store.mix(row.track)?;
-                hits.push(Hit::new(row, mix, ranked.distance, ranked.weight));
-            }
-        }
+        // A file that was forgotten since the index learned of it is no hit.
+        let hit = |ranked: &Ranked| {
+            let Some(row) = store.file(ranked.file)? else { return Ok(None) };
+            let mix = store.mix(row.track)?;
+            Ok(Some(Hit::new(row, mix, ranked.distance, ranked.weight)))
+        };
+        let hits = store.at_once(|| {
+            found.iter().filter_map(|ranked| hit(ranked).transpose()).collect::<Result<_, StoreError>>()
+        })??;
         let (heard, known) = self.reader.coverage()?;
         let advice = if count == 0 && options.advice {
             let count = |root: &Expr| self.reader.count(root, query.asks_for_state(), &rows);

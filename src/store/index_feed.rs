@@ -1,6 +1,8 @@
 //! What the search index is made from: everything searchable of a file in one row, and the list of what
 //! changed since the index last looked.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{Result, Store, files::list, taxonomy::genre_slugs_in};
@@ -118,12 +120,23 @@ impl Store {
     /// # Errors
     /// What SQLite says.
     pub fn index_row(&self, file: i64) -> Result<Option<IndexRow>> {
-        let head = self.wrap(
-            self.conn
-                .prepare_cached(&format!("{COLUMNS} WHERE f.id = ?1"))
-                .and_then(|mut s| s.query_row([file], head).optional()),
-        )?;
-        head.map(|row| self.filled(row)).transpose()
+        Ok(self.index_rows(&[file])?.pop().flatten())
+    }
+
+    /// Everything searchable of some files, in their order.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn index_rows(&self, files: &[i64]) -> Result<Vec<Option<IndexRow>>> {
+        let sql = format!("{COLUMNS} WHERE f.id = ?1");
+        self.at_once(|| {
+            let slugs = self.wrap(genre_slugs_in(&self.conn))?;
+            let read = |file: &i64| {
+                let found = self.conn.prepare_cached(&sql).and_then(|mut s| s.query_row([file], head).optional());
+                self.wrap(found)?.map(|row| self.filled(row, &slugs)).transpose()
+            };
+            files.iter().map(read).collect()
+        })?
     }
 
     /// Call `each` with every file, in the order of row ids, until it answers false.
@@ -135,15 +148,19 @@ impl Store {
         let mut after = i64::MIN;
         loop {
             // In pages, so that no read transaction stays open for minutes and keeps the log from being emptied.
-            let rows: Vec<IndexRow> = self.wrap(
-                self.conn
-                    .prepare_cached(&format!("{COLUMNS} WHERE f.id > ?1 ORDER BY f.id LIMIT ?2"))
-                    .and_then(|mut s| s.query_map([after, PAGE], head)?.collect()),
-            )?;
+            let rows: Vec<IndexRow> = self.at_once(|| {
+                let slugs = self.wrap(genre_slugs_in(&self.conn))?;
+                let heads: Vec<IndexRow> = self.wrap(
+                    self.conn
+                        .prepare_cached(&format!("{COLUMNS} WHERE f.id > ?1 ORDER BY f.id LIMIT ?2"))
+                        .and_then(|mut s| s.query_map([after, PAGE], head)?.collect()),
+                )?;
+                heads.into_iter().map(|row| self.filled(row, &slugs)).collect::<Result<_>>()
+            })??;
             let Some(last) = rows.last() else { return Ok(()) };
             after = last.file;
             for row in rows {
-                if !each(self.filled(row)?) {
+                if !each(row) {
                     return Ok(());
                 }
             }
@@ -151,11 +168,11 @@ impl Store {
     }
 
     /// `row` with its shares, timeline and model.
-    fn filled(&self, mut row: IndexRow) -> Result<IndexRow> {
+    fn filled(&self, mut row: IndexRow, slugs: &BTreeMap<i64, Genre>) -> Result<IndexRow> {
         if let Some(mix) = &mut row.mix {
             mix.won = self.wrap(self.won_in(row.track))?;
         }
-        if let Some((start_ms, chunk_ms, line)) = self.timeline(row.track)? {
+        if let Some((start_ms, chunk_ms, line)) = self.wrap(self.timeline_in(row.track, slugs))? {
             let winners = line.into_iter().map(|(genre, _)| genre).collect();
             row.timeline = Some(IndexTimeline { start_ms, chunk_ms, winners });
             row.model = self.wrap(
@@ -257,7 +274,7 @@ impl Store {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn genre_rows(&self) -> Result<std::collections::BTreeMap<Genre, i64>> {
+    pub fn genre_rows(&self) -> Result<BTreeMap<Genre, i64>> {
         let slugs = self.wrap(genre_slugs_in(self.connection()))?;
         Ok(slugs.into_iter().map(|(row, genre)| (genre, row)).collect())
     }

@@ -22,6 +22,9 @@ use crate::{
     track::{Mix, Source},
 };
 
+/// (start, chunk length, (genre or unsure, score 0 to 255) a chunk).
+type Line = (u64, u32, Vec<(Option<Genre>, u8)>);
+
 /// A mix as it is stored: rows of genres.
 struct Shares {
     won: BTreeMap<i64, u32>,
@@ -149,38 +152,38 @@ impl Store {
     ///
     /// # Errors
     /// What SQLite says.
-    #[allow(clippy::type_complexity)]
-    pub fn timeline(&self, track: i64) -> Result<Option<(u64, u32, Vec<(Option<Genre>, u8)>)>> {
-        let read = || -> rusqlite::Result<_> {
-            let Some(analysis) = analysis_in(&self.conn, track)? else { return Ok(None) };
-            let rows = self.genre_rows_in(&self.conn, &analysis.model)?;
-            let slugs = genre_slugs_in(&self.conn)?;
-            let genre = |row: i64| slugs.get(&row).cloned();
-            let mut line: Vec<(Option<Genre>, u8)> = analysis
-                .winners
-                .iter()
-                .zip(&analysis.scores)
-                .map(|(&w, &score)| (rows.get(usize::from(w)).and_then(|row| genre(*row)), score))
-                .collect();
-            let said = active_in(&self.conn, track)?;
-            let after = said.iter().rposition(|c| c.span.is_none()).map_or(0, |i| i + 1);
-            for correction in &said[after..] {
-                let (Some(span), Some((row, _))) =
-                    (correction.span, correction.genres.iter().max_by_key(|(g, w)| (*w, -*g)))
-                else {
-                    continue;
-                };
-                for (i, slot) in line.iter_mut().enumerate() {
-                    let chunk = u64::from(analysis.chunk_ms);
-                    let middle = analysis.start_ms + (i as u64) * chunk + chunk / 2;
-                    if (span.start_ms..span.end_ms).contains(&middle) {
-                        *slot = (genre(*row), u8::MAX);
-                    }
+    pub fn timeline(&self, track: i64) -> Result<Option<Line>> {
+        self.wrap(genre_slugs_in(&self.conn).and_then(|slugs| self.timeline_in(track, &slugs)))
+    }
+
+    /// The same by genres that were read before.
+    pub(super) fn timeline_in(&self, track: i64, slugs: &BTreeMap<i64, Genre>) -> rusqlite::Result<Option<Line>> {
+        let Some(analysis) = analysis_in(&self.conn, track)? else { return Ok(None) };
+        let rows = self.genre_rows_in(&self.conn, &analysis.model)?;
+        let genre = |row: i64| slugs.get(&row).cloned();
+        let mut line: Vec<(Option<Genre>, u8)> = analysis
+            .winners
+            .iter()
+            .zip(&analysis.scores)
+            .map(|(&w, &score)| (rows.get(usize::from(w)).and_then(|row| genre(*row)), score))
+            .collect();
+        let said = active_in(&self.conn, track)?;
+        let after = said.iter().rposition(|c| c.span.is_none()).map_or(0, |i| i + 1);
+        for correction in &said[after..] {
+            let (Some(span), Some((row, _))) =
+                (correction.span, correction.genres.iter().max_by_key(|(g, w)| (*w, -*g)))
+            else {
+                continue;
+            };
+            for (i, slot) in line.iter_mut().enumerate() {
+                let chunk = u64::from(analysis.chunk_ms);
+                let middle = analysis.start_ms + (i as u64) * chunk + chunk / 2;
+                if (span.start_ms..span.end_ms).contains(&middle) {
+                    *slot = (genre(*row), u8::MAX);
                 }
             }
-            Ok(Some((analysis.start_ms, analysis.chunk_ms, line)))
-        };
-        self.wrap(read())
+        }
+        Ok(Some((analysis.start_ms, analysis.chunk_ms, line)))
     }
 }
 

@@ -190,6 +190,20 @@ impl Store {
         if self.conn.is_autocommit() { self.wrap(self.conn.execute_batch("BEGIN IMMEDIATE")) } else { Ok(()) }
     }
 
+    /// Read many rows as they are at one moment: one look at the log, instead of one for every statement. For short
+    /// work that writes nothing: the log cannot be emptied meanwhile.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn at_once<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
+        if !self.conn.is_autocommit() {
+            return Ok(work());
+        }
+        self.wrap(self.conn.execute_batch("BEGIN"))?;
+        let value = work();
+        self.commit().map(|()| value)
+    }
+
     /// End what [`Self::begin`] began; nothing to do when there is none.
     ///
     /// # Errors

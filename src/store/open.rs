@@ -25,6 +25,9 @@ static ALL: LazyLock<Migrations<'static>> = LazyLock::new(|| MIGRATIONS.iter().m
 /// Tries of a migration, while another process may be at it.
 const MIGRATION_ATTEMPTS: u32 = 20;
 
+/// Pages (4 KiB each) in the log before it is emptied into the database: 32 MiB.
+const LOG_PAGES: u32 = 8_192;
+
 /// How long a write waits for another process's short transaction.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -78,6 +81,8 @@ impl Store {
         // WAL survives a crash of the program with NORMAL; what must survive a loss of power (the journal of tag
         // writes) asks for FULL itself.
         self.wrap(self.conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"))?;
+        // Emptying the log waits for the disk twice, and writes a page once however often it changed meanwhile.
+        self.wrap(self.conn.pragma_update(None, "wal_autocheckpoint", LOG_PAGES))?;
         let version = self.version()?;
         self.refuse_newer(version)?;
         if version == MIGRATIONS.len() {

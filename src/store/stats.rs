@@ -1,5 +1,9 @@
 //! Counts for `status`, `doctor` and the coverage line.
 
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+
 use super::{Result, Store};
 
 /// How much there is of everything.
@@ -21,56 +25,101 @@ pub struct Stats {
     pub models: u64,
 }
 
+/// Files of each track that are there, and how many are not.
+struct Here {
+    files: HashMap<i64, u64>,
+    missing: u64,
+}
+
+/// Files of each genre's largest share: (slug, name, files), most first.
+pub type GenreCounts = Vec<(String, String, u64)>;
+
 impl Store {
     /// Count everything.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn stats(&self) -> Result<Stats> {
-        self.wrap(self.conn.query_row(
-            "SELECT (SELECT COUNT(*) FROM files WHERE state = 'present'),
-                    (SELECT COUNT(*) FROM files WHERE state = 'missing'),
-                    (SELECT COUNT(DISTINCT track_id) FROM files WHERE state = 'present'),
-                    (SELECT COUNT(*) FROM files f JOIN analyses a ON a.track_id = f.track_id
-                        AND a.model_id = (SELECT value FROM meta WHERE key = 'current_model') WHERE f.state = 'present'),
-                    (SELECT COUNT(*) FROM files f JOIN mixes m ON m.track_id = f.track_id AND m.source = 'user'
-                        WHERE f.state = 'present'),
-                    (SELECT COUNT(*) FROM failures),
-                    (SELECT COUNT(*) FROM models)",
-            [],
-            |r| {
-                let n = |i| r.get::<_, i64>(i).map(i64::cast_unsigned);
-                Ok(Stats {
-                    files: n(0)?,
-                    missing: n(1)?,
-                    tracks: n(2)?,
-                    heard: n(3)?,
-                    corrected: n(4)?,
-                    failures: n(5)?,
-                    models: n(6)?,
-                })
-            },
-        ))
+        self.at_once(|| self.wrap(here_in(&self.conn).and_then(|here| stats_in(&self.conn, &here))))?
     }
 
-    /// Number of files of each genre's largest share: (slug, name, files), most first.
+    /// Count everything, and the files of each genre.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn genre_counts(&self) -> Result<Vec<(String, String, u64)>> {
-        self.wrap(
-            self.conn
-                .prepare_cached(
-                    "SELECT g.slug, g.name, COUNT(*) FROM files f
-                     JOIN (SELECT s.track_id, s.genre_id, MAX(s.won * 100000 - s.genre_id) FROM shares s GROUP BY s.track_id) top
-                       ON top.track_id = f.track_id
-                     JOIN genres g ON g.id = top.genre_id
-                     WHERE f.state = 'present' GROUP BY g.id ORDER BY 3 DESC, g.slug",
-                )
-                .and_then(|mut s| {
-                    s.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get::<_, i64>(2)?.cast_unsigned())))
-                        .and_then(Iterator::collect)
-                }),
-        )
+    pub fn overview(&self) -> Result<(Stats, GenreCounts)> {
+        self.at_once(|| {
+            let read = || {
+                let here = here_in(&self.conn)?;
+                Ok((stats_in(&self.conn, &here)?, genre_counts_in(&self.conn, &here)?))
+            };
+            self.wrap(read())
+        })?
     }
+}
+
+/// The table is read once, in its own order: to join it to another means a jump for every row.
+fn here_in(conn: &Connection) -> rusqlite::Result<Here> {
+    let mut here = Here { files: HashMap::new(), missing: 0 };
+    let mut statement = conn.prepare_cached("SELECT track_id, state = 'present' FROM files")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if row.get(1)? {
+            *here.files.entry(row.get(0)?).or_default() += 1;
+        } else {
+            here.missing += 1;
+        }
+    }
+    Ok(here)
+}
+
+fn stats_in(conn: &Connection, here: &Here) -> rusqlite::Result<Stats> {
+    let files_of = |sql: &str| -> rusqlite::Result<u64> {
+        let mut statement = conn.prepare_cached(sql)?;
+        let mut rows = statement.query([])?;
+        let mut files = 0;
+        while let Some(row) = rows.next()? {
+            files += here.files.get(&row.get(0)?).copied().unwrap_or(0);
+        }
+        Ok(files)
+    };
+    let rows_in = |sql| conn.prepare_cached(sql)?.query_row([], |r| r.get::<_, i64>(0)).map(i64::cast_unsigned);
+    Ok(Stats {
+        files: here.files.values().sum(),
+        missing: here.missing,
+        tracks: here.files.len() as u64,
+        // The plus keeps SQLite on the index that holds both columns.
+        heard: files_of(
+            "SELECT track_id FROM analyses WHERE +model_id = (SELECT value FROM meta WHERE key = 'current_model')",
+        )?,
+        corrected: files_of("SELECT track_id FROM mixes WHERE source = 'user'")?,
+        failures: rows_in("SELECT COUNT(*) FROM failures")?,
+        models: rows_in("SELECT COUNT(*) FROM models")?,
+    })
+}
+
+fn genre_counts_in(conn: &Connection, here: &Here) -> rusqlite::Result<GenreCounts> {
+    // Of equal shares the first genre's row is the largest.
+    let mut largest: HashMap<i64, (i64, i64)> = HashMap::with_capacity(here.files.len());
+    let mut statement =
+        conn.prepare_cached("SELECT track_id, genre_id, won FROM shares ORDER BY track_id, genre_id")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (genre, won) = (row.get(1)?, row.get(2)?);
+        let best = largest.entry(row.get(0)?).or_insert((genre, won));
+        if won > best.1 {
+            *best = (genre, won);
+        }
+    }
+    let mut files: HashMap<i64, u64> = HashMap::new();
+    for (track, (genre, _)) in largest {
+        *files.entry(genre).or_default() += here.files.get(&track).copied().unwrap_or(0);
+    }
+    let mut counts: GenreCounts = conn
+        .prepare_cached("SELECT id, slug, name FROM genres")?
+        .query_map([], |r| Ok((r.get(1)?, r.get(2)?, files.get(&r.get(0)?).copied().unwrap_or(0))))?
+        .collect::<rusqlite::Result<_>>()?;
+    counts.retain(|(.., files)| *files > 0);
+    counts.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| a.0.cmp(&b.0)));
+    Ok(counts)
 }

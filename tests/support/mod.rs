@@ -4,10 +4,9 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Output,
+    process::{Command, Output},
 };
 
-use assert_cmd::Command;
 use deepcuts_protocol::ModelCard;
 use tempfile::TempDir;
 
@@ -70,7 +69,7 @@ impl Machine {
 
     /// `deepcuts` with this machine's settings and database.
     pub fn deepcuts(&self, args: &[&str]) -> Command {
-        let mut command = Command::cargo_bin("deepcuts").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_deepcuts"));
         self.dress(&mut command);
         command.args(args);
         command
@@ -94,8 +93,8 @@ impl Machine {
     }
 
     /// `deepcuts watch` of the music folder, ended when the value is dropped.
-    pub fn watch(&self, dress: impl FnOnce(&mut std::process::Command)) -> Watching {
-        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("deepcuts"));
+    pub fn watch(&self, dress: impl FnOnce(&mut Command)) -> Watching {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_deepcuts"));
         command.arg("--config").arg(self.at("config.toml")).arg("--db").arg(self.database());
         command.arg("watch").arg(&self.music).envs(self.environment());
         command.stdout(std::process::Stdio::null());

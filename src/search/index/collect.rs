@@ -78,6 +78,8 @@ enum Sort {
 pub(super) struct Segment {
     sorts: Vec<Sort>,
     levels: Vec<Levels>,
+    /// The shares of the document that is looked at, as `levels` has them.
+    shares: Vec<u32>,
     /// Each way to meet the query: (place in `levels`, millionths).
     ways: Vec<Vec<(usize, u32)>>,
     order: BytesColumn,
@@ -123,6 +125,7 @@ impl Collector for Ranker<'_> {
         Ok(Segment {
             sorts,
             levels,
+            shares: Vec::new(),
             ways,
             order: columns.bytes("order")?.unwrap_or_else(|| BytesColumn::empty(segment.max_doc())),
             ids: columns.u64("id")?,
@@ -166,7 +169,7 @@ impl Segment {
         }
     }
 
-    fn distance(&self, doc: DocId) -> u32 {
+    fn distance(&mut self, doc: DocId) -> u32 {
         match self.ways.as_slice() {
             [] => 0,
             // Most queries: one way, one or two genres.
@@ -175,11 +178,12 @@ impl Segment {
                     .map(|(place, wanted)| (self.levels.get(*place).map_or(0, |l| millionths(l.get(doc))), *wanted)),
             ),
             ways => {
-                let shares: Vec<u32> = self.levels.iter().map(|levels| millionths(levels.get(doc))).collect();
+                self.shares.clear();
+                self.shares.extend(self.levels.iter().map(|levels| millionths(levels.get(doc))));
                 ways.iter()
                     .map(|way| {
                         super::super::rank::apart(
-                            way.iter().map(|(place, wanted)| (shares.get(*place).copied().unwrap_or(0), *wanted)),
+                            way.iter().map(|(place, wanted)| (self.shares.get(*place).copied().unwrap_or(0), *wanted)),
                         )
                     })
                     .min()

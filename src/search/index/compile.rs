@@ -278,7 +278,13 @@ fn but_not(wanted: Box<dyn Query>, not: Box<dyn Query>) -> Box<dyn Query> {
     let mut clauses = Vec::new();
     let mut tests = Vec::new();
     spread(weighed(wanted).as_ref(), &mut clauses, &mut tests);
-    clauses.push((Occur::MustNot, not));
+    // Neither of two is not one and not the other: to ask each costs less than to make their union.
+    match not.downcast_ref::<BooleanQuery>() {
+        Some(any) if any.clauses().iter().all(|(occur, _)| *occur == Occur::Should) => {
+            clauses.extend(any.clauses().iter().map(|(_, part)| (Occur::MustNot, part.box_clone())));
+        }
+        _ => clauses.push((Occur::MustNot, not)),
+    }
     let joined: Box<dyn Query> = Box::new(BooleanQuery::new(clauses));
     tests.into_iter().fold(joined, |among, test| Box::new(Filter { among, test }))
 }

@@ -151,6 +151,15 @@ fn open(path: &Path, store: &Store) -> Result<(Index, Fields, Stamp), IndexError
     Ok((index, fields, stamp))
 }
 
+/// Whether words of `expr` weigh: what is asked not to be there has no weight.
+fn weighs(expr: &Expr, so: bool) -> bool {
+    match expr {
+        Expr::All(parts) | Expr::Any(parts) => parts.iter().any(|part| weighs(part, so)),
+        Expr::Not(part) => weighs(part, !so),
+        Expr::Leaf(leaf) => so && matches!(leaf.test, Test::Words { .. }),
+    }
+}
+
 impl Reader {
     /// Open the index in `path` for searching.
     ///
@@ -205,7 +214,7 @@ impl Reader {
     /// What Tantivy says.
     pub fn find(&self, query: &Query, limit: usize, rows: &BTreeMap<Genre, i64>) -> Result<Found, IndexError> {
         let compiled = compile::Compiler { fields: &self.fields, rows }.query(&query.root, query.asks_for_state());
-        let weighs = query.root.leaves().iter().any(|leaf| matches!(leaf.test, Test::Words { .. }));
+        let weighs = weighs(&query.root, true);
         let asked = Asked::of(&query.root);
         let ranker = collect::Ranker { sort: &query.sort, asked: &asked, limit, weighs };
         self.wrap(self.reader.searcher().search(compiled.as_ref(), &ranker))

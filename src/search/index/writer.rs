@@ -183,9 +183,9 @@ impl Indexer {
                 None => rows.insert(store.genre_rows()?),
             };
             let mut operations = Vec::with_capacity(files.len() * 2);
-            for file in &files {
+            for (file, row) in files.iter().zip(store.index_rows(&files)?) {
                 operations.push(UserOperation::Delete(Term::from_field_u64(self.fields.id, file.cast_unsigned())));
-                if let Some(row) = store.index_row(*file)? {
+                if let Some(row) = row {
                     operations.push(UserOperation::Add(document(&row, &self.fields, rows)));
                 }
             }

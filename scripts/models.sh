@@ -13,7 +13,6 @@ deepcuts=${DEEPCUTS:-$root/target/release/deepcuts}
 out=${OUT:-$root/models}
 about='GTZAN: 30 s clips of ten genres as mel features (791 clips; duplicates and mislabelled pairs removed). Research data, never cleared for redistribution: no audio and no features are shipped, only weights and embeddings.'
 trunk='Its frozen trunk is musicnn (ISC), which others trained on the Million Song Dataset. That may hold artists, and recordings, of GTZAN: held out here means held out of what was trained here.'
-teacher='While it learned it was also told what musicnn (ISC) hears, which others trained on the Million Song Dataset. That may hold artists, and recordings, of GTZAN: held out here means held out of what was trained here.'
 licence='MIT OR Apache-2.0; what it was trained on is research data'
 tracks=
 [ -f "$data/gtzan-tracks.csv" ] && tracks="--tracks $data/gtzan-tracks.csv"
@@ -24,10 +23,7 @@ export OMP_WAIT_POLICY=passive
 
 train() {
     data_said=$about
-    case $1 in
-        deep) data_said="$about $trunk" ;;
-        cuts) data_said="$about $teacher" ;;
-    esac
+    [ "$1" = deep ] && data_said="$about $trunk"
     # shellcheck disable=SC2086 -- folds and tracks are lists of words
     "$deepcuts" train "$data/gtzan-mel.safetensors" --arch "$1" --resume --out "$out" \
         --data "$data_said" --licence "$licence" $folds $tracks $2

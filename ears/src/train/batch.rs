@@ -6,7 +6,6 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{
     data::Set,
-    hint::Hints,
     recipe::{Augment, Crop},
 };
 
@@ -51,8 +50,6 @@ pub struct Batch {
     pub targets: Vec<f32>,
     /// The (heavier) genre of each chunk.
     pub labels: Vec<u8>,
-    /// `[chunk][feature]`, what the trunk hears in it; empty where nobody asked.
-    pub hints: Vec<f32>,
 }
 
 /// Draws minibatches.
@@ -66,8 +63,6 @@ pub struct Sampler<'a> {
     pub chunk: usize,
     /// Chunks in a batch.
     pub batch: usize,
-    /// What the trunk hears, where it is to be learned.
-    pub hints: Option<&'a Hints>,
     /// How chunks are varied.
     pub augment: &'a Augment,
     /// Beta of the mixing weight.
@@ -102,10 +97,7 @@ impl Sampler<'_> {
         for (&index, out) in chosen.iter().zip(batch.chunks.chunks_exact_mut(size)) {
             let Some(item) = self.items.get(index) else { continue };
             let Some(clip) = self.set.clips.get(item.clip as usize) else { continue };
-            let start = self.cut(item, out, &mut rng);
-            if let Some(hints) = self.hints {
-                hints.push(item.clip as usize, start, &mut batch.hints);
-            }
+            self.cut(item, out, &mut rng);
             if self.augment.style > 0.0 && rng.random::<f32>() < self.augment.style {
                 self.restyle(out, &mut rng);
             }
@@ -119,8 +111,7 @@ impl Sampler<'_> {
             }
         }
         if self.mixup > 0.0 {
-            let widths = [size, genres, self.hints.map_or(0, Hints::width)];
-            mix(&mut batch, widths, self.mixup, &mut rng);
+            mix(&mut batch, size, genres, self.mixup, &mut rng);
         }
         batch
     }
@@ -163,22 +154,21 @@ impl Sampler<'_> {
         (0..self.items.len()).map(|_| draw()).collect()
     }
 
-    /// Cut a chunk out of an item: somewhere in it, and a little faster or slower, as the recipe has it. Its first frame.
-    fn cut(&self, item: &Item, out: &mut [f32], rng: &mut ChaCha8Rng) -> usize {
-        let Some(clip) = self.set.clips.get(item.clip as usize) else { return 0 };
+    /// Cut a chunk out of an item: somewhere in it, and a little faster or slower, as the recipe has it.
+    fn cut(&self, item: &Item, out: &mut [f32], rng: &mut ChaCha8Rng) {
+        let Some(clip) = self.set.clips.get(item.clip as usize) else { return };
         let bands = self.set.bands;
         let stretch = self.augment.stretch;
         let factor = if stretch > 0.0 { 1.0 + rng.random_range(-stretch..=stretch) } else { 1.0 };
         let wanted = ((self.chunk as f32 * factor).round() as usize).clamp(1, (item.frames as usize).max(self.chunk));
         let room = (item.frames as usize).saturating_sub(wanted);
         let shift = if self.augment.crop == Crop::Random && room > 0 { rng.random_range(0..=room) } else { 0 };
-        let start = item.start as usize + shift;
+        let start = (item.start as usize + shift) * bands;
         if wanted == self.chunk {
-            clip.frames.copy(start * bands, out);
-            return start;
+            return clip.frames.copy(start, out);
         }
         let mut raw = vec![0.0; wanted * bands];
-        clip.frames.copy(start * bands, &mut raw);
+        clip.frames.copy(start, &mut raw);
         let step = (wanted - 1) as f32 / (self.chunk - 1).max(1) as f32;
         for (f, frame) in out.chunks_exact_mut(bands).enumerate() {
             let place = f as f32 * step;
@@ -189,7 +179,6 @@ impl Sampler<'_> {
                 frame.iter_mut().zip(a.iter().zip(b)).for_each(|(v, (a, b))| *v = a + (b - a) * part);
             }
         }
-        start
     }
 
     /// Move the level and spread of every band towards those of any other clip: the production of another record, so
@@ -231,10 +220,10 @@ pub(super) fn rng(seed: u64, counter: u64, purpose: u64) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(key)
 }
 
-/// Each chunk is mixed with the one before it in the batch, by one weight a chunk: values, genres and hints alike.
-fn mix(batch: &mut Batch, widths: [usize; 3], beta: f64, rng: &mut ChaCha8Rng) {
+/// Each chunk is mixed with the one before it in the batch, by one weight a chunk.
+fn mix(batch: &mut Batch, size: usize, genres: usize, beta: f64, rng: &mut ChaCha8Rng) {
     let n = batch.labels.len();
-    let before = [batch.chunks.clone(), batch.targets.clone(), batch.hints.clone()];
+    let (chunks, targets) = (batch.chunks.clone(), batch.targets.clone());
     for i in 0..n {
         let weight = symmetric_beta(beta, rng);
         // The chunk itself stays the heavier one, so that its label stays the one to name.
@@ -247,10 +236,8 @@ fn mix(batch: &mut Batch, widths: [usize; 3], beta: f64, rng: &mut ChaCha8Rng) {
                 mine.iter_mut().zip(other).for_each(|(a, b)| *a = own * *a + (1.0 - own) * b);
             }
         };
-        let rows = [&mut batch.chunks, &mut batch.targets, &mut batch.hints];
-        for ((rows, before), width) in rows.into_iter().zip(&before).zip(widths) {
-            blend(rows, before, width);
-        }
+        blend(&mut batch.chunks, &chunks, size);
+        blend(&mut batch.targets, &targets, genres);
     }
 }
 
@@ -356,17 +343,8 @@ mod tests {
         let augment = plain();
         let items = grid(&set, &[0, 1, 2, 3, 4, 5], 16);
         assert_eq!(items.len(), 12);
-        let sampler = Sampler {
-            set: &set,
-            items,
-            chunk: 16,
-            batch: 4,
-            hints: None,
-            augment: &augment,
-            mixup: 0.3,
-            smoothing: 0.1,
-            seed: 3,
-        };
+        let sampler =
+            Sampler { set: &set, items, chunk: 16, batch: 4, augment: &augment, mixup: 0.3, smoothing: 0.1, seed: 3 };
         let (a, b) = (sampler.draw(5), sampler.draw(5));
         assert_eq!((a.chunks, a.targets), (b.chunks, b.targets));
         let mut seen = [0; 3];
@@ -387,17 +365,8 @@ mod tests {
         set.clips.iter_mut().take(5).for_each(|c| c.group = 9);
         let augment = Augment { balance: 1.0, ..plain() };
         let items = whole(&set, &[0, 1, 2, 3, 4, 5]);
-        let sampler = Sampler {
-            set: &set,
-            items,
-            chunk: 16,
-            batch: 4,
-            hints: None,
-            augment: &augment,
-            mixup: 0.0,
-            smoothing: 0.0,
-            seed: 3,
-        };
+        let sampler =
+            Sampler { set: &set, items, chunk: 16, batch: 4, augment: &augment, mixup: 0.0, smoothing: 0.0, seed: 3 };
         let mut drawn = [0; 6];
         (0..1000).for_each(|epoch| sampler.order(epoch).into_iter().for_each(|i| drawn[i] += 1));
         assert!((2700..3300).contains(&drawn[5]), "half of 6000 for the artist with one clip: {drawn:?}");
@@ -413,7 +382,6 @@ mod tests {
             items: whole(&set, &[0]),
             chunk: 16,
             batch: 1,
-            hints: None,
             augment: &augment,
             mixup: 0.0,
             smoothing: 0.0,

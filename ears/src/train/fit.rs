@@ -11,7 +11,6 @@ use super::{
     calibrate::Judged,
     checkpoint::{self, Progress},
     data::Set,
-    hint::{Hints, Pupil},
     optimiser::{self, Rule},
     recipe::{Keep, Loss, Recipe, Schedule},
 };
@@ -27,7 +26,6 @@ const JUDGE_BATCH: usize = 32;
 /// Everything a run depends on.
 pub(super) struct Run<'a> {
     pub set: &'a Set,
-    pub hints: Option<&'a Hints>,
     pub arch: Arch,
     pub recipe: &'a Recipe,
     pub learn: Vec<Item>,
@@ -78,7 +76,6 @@ impl Run<'_> {
             items: self.learn.clone(),
             chunk: self.set.chunk(self.arch.input()[0].unsigned_abs() as usize),
             batch: self.recipe.fit.batch as usize,
-            hints: self.hints,
             augment: &self.recipe.augment,
             mixup: self.recipe.fit.mixup,
             smoothing: self.recipe.fit.label_smoothing,
@@ -114,12 +111,7 @@ impl Run<'_> {
             average.vs.freeze();
             average
         });
-        let pupil = self.hints.map(|h| Pupil::new(self.arch.embedding(&self.recipe.net), h, self.device));
-        let mut learning = model.vs.variables();
-        if let Some(pupil) = &pupil {
-            learning.extend(pupil.variables());
-        }
-        let mut rule = Rule::new(fit.optimiser, fit.weight_decay, &learning);
+        let mut rule = Rule::new(fit.optimiser, fit.weight_decay, &model.vs.variables());
         let mut progress = Progress::new(&self.fingerprint);
         let mut best: Option<HashMap<String, Tensor>> = None;
         if self.resume && self.checkpoint.exists() {
@@ -128,9 +120,6 @@ impl Run<'_> {
             model.copy_from(&part("net."));
             if let Some(average) = &mut average {
                 average.copy_from(&part("average."));
-            }
-            if let Some(pupil) = &pupil {
-                pupil.copy_from(&tensors);
             }
             best = Some(part("best.")).filter(|b| !b.is_empty());
             rule.load(&tensors).map_err(|reason| TrainError::Source { path: self.checkpoint.clone(), reason })?;
@@ -150,7 +139,7 @@ impl Run<'_> {
             // Dropout draws from torch's generator: seeded by the step, a resumed run goes on as it would have.
             tch::manual_seed((self.seed.wrapping_mul(1_000_003) ^ u64::from(step)) as i64);
             let rate = fit.learning_rate * self.rate(step, steps) * progress.rate_factor;
-            self.step(&model, pupil.as_ref(), &mut rule, &batch, rate, step, &mut tally);
+            self.step(&model, &mut rule, &batch, rate, step, &mut tally);
             if let Some(average) = &average {
                 follow(&average.vs, &model.vs, fit.average.min(f64::from(step + 1) / f64::from(step + 10)));
             }
@@ -176,9 +165,6 @@ impl Run<'_> {
                 if let Some(best) = &best {
                     checkpoint::put(&mut tensors, "best.", best);
                 }
-                if let Some(pupil) = &pupil {
-                    checkpoint::put(&mut tensors, "", &pupil.variables());
-                }
                 rule.save(&mut tensors);
                 checkpoint::write(&self.checkpoint, &progress, &tensors)?;
             }
@@ -197,17 +183,7 @@ impl Run<'_> {
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn step(
-        &self,
-        model: &Model,
-        pupil: Option<&Pupil>,
-        rule: &mut Rule,
-        batch: &Batch,
-        rate: f64,
-        step: u32,
-        tally: &mut Tally,
-    ) {
+    fn step(&self, model: &Model, rule: &mut Rule, batch: &Batch, rate: f64, step: u32, tally: &mut Tally) {
         let genres = self.set.genres.len() as i64;
         let targets = Tensor::from_slice(&batch.targets).view([-1, genres]).to_device(self.device);
         let embedding = embed(model, self.set, self.arch, &batch.chunks, self.device, true);
@@ -216,11 +192,7 @@ impl Run<'_> {
             Loss::CrossEntropy => optimiser::cross_entropy(&logits, &targets),
             Loss::SoftmaxBce => optimiser::softmax_bce(&logits, &targets),
         };
-        let all = match pupil {
-            Some(pupil) => &loss + pupil.loss(&embedding, &batch.hints) * self.recipe.fit.hint,
-            None => loss.shallow_clone(),
-        };
-        rule.step(&all, rate, step);
+        rule.step(&loss, rate, step);
         let labels: Vec<i64> = batch.labels.iter().map(|&l| i64::from(l)).collect();
         let right = logits.argmax(-1, false).eq_tensor(&Tensor::from_slice(&labels).to_device(self.device));
         tally.add(loss.double_value(&[]), right.sum(Kind::Int64).int64_value(&[]) as f64, labels.len() as f64);

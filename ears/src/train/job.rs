@@ -18,7 +18,6 @@ use super::{
     data::Set,
     finish,
     fit::{self, Run},
-    hint::{self, Hints},
     recipe::Recipe,
     source, split, taps,
 };
@@ -64,8 +63,6 @@ pub(super) struct Job<'a> {
     pub arch: Arch,
     pub recipe: Recipe,
     pub set: Set,
-    /// What the trunk hears in the set, for a recipe that learns it.
-    pub hints: Option<Hints>,
     pub device: tch::Device,
     pub runs: PathBuf,
 }
@@ -111,7 +108,7 @@ pub fn train(job: &TrainJob, cancel: &AtomicBool, say: &mut dyn FnMut(TrainSay))
 
 impl<'a> Job<'a> {
     fn new(job: &'a TrainJob, cancel: &AtomicBool, say: &mut dyn FnMut(TrainSay)) -> Result<Self, TrainError> {
-        let mut recipe = match &job.recipe_file {
+        let recipe = match &job.recipe_file {
             Some(WirePath(path)) => {
                 let fail = |reason: String| TrainError::Source { path: path.clone(), reason };
                 let text = fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
@@ -134,21 +131,10 @@ impl<'a> Job<'a> {
         let front_end = job.front_end.unwrap_or(recipe.front_end);
         let cache = job.cache.as_ref().map(|c| c.0.as_path());
         let set = source::read(&job.source, front_end, cache, &[], cancel, say)?;
-        if recipe.fit.hint > 0.0
-            && let Err(why) = hint::fits(&recipe, arch, set.front_end)
-        {
-            say(TrainSay::Note { text: format!("{} learns without the trunk's hints: {why}", arch.name()) });
-            recipe.fit.hint = 0.0;
-        }
-        let mut tap = |arch: Arch| taps::tap(&set, arch, device, cache, cancel, say);
-        let hints = match recipe.fit.hint > 0.0 {
-            true => Some(Hints::new(&tap(Arch::Deep)?, arch.input()[0].unsigned_abs() as usize)),
-            false => None,
-        };
-        let set = if arch.has_trunk() { tap(arch)? } else { set };
+        let set = if arch.has_trunk() { taps::tap(&set, arch, device, cache, cancel, say)? } else { set };
         let name = job.name.clone().unwrap_or_else(|| job.arch.clone());
         let runs = job.out.0.join(format!("{name}.runs"));
-        Ok(Self { job, name, arch, recipe, set, hints, device, runs })
+        Ok(Self { job, name, arch, recipe, set, device, runs })
     }
 
     /// Frames of a chunk, as the set has them.
@@ -206,7 +192,6 @@ impl<'a> Job<'a> {
         let sides = self.sides(fold)?;
         let run = Run {
             set: &self.set,
-            hints: self.hints.as_ref(),
             arch: self.arch,
             recipe: &self.recipe,
             learn: sides.learn,

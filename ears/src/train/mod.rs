@@ -12,7 +12,6 @@ mod familiar;
 mod finish;
 mod fit;
 pub mod folds;
-pub mod hint;
 mod job;
 mod optimiser;
 pub mod recipe;

@@ -51,9 +51,6 @@ pub struct Fit {
     pub label_smoothing: f64,
     /// Beta of the mixing weight; 0 for none.
     pub mixup: f64,
-    /// Weight of a second task: to tell from the embedding what the pretrained trunk hears in the chunk; 0 for none.
-    #[serde(default)]
-    pub hint: f64,
     /// Decay of the moving average of the weights; 0 for none.
     pub average: f64,
     /// Which weights are kept.

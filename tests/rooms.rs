@@ -10,7 +10,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("lofty", &["src/tags/"]),
     ("walkdir", &["src/crawl.rs", "ears/src/train/"]),
     ("notify", &["src/watch.rs"]),
-    ("clap", &["src/cli.rs", "src/commands/", "src/main.rs", "ears/src/main.rs", "ears/src/serve/mod.rs"]),
+    ("clap", &["src/cli.rs", "src/cli/", "src/commands/", "src/main.rs", "ears/src/main.rs", "ears/src/serve/mod.rs"]),
     ("indicatif", &["src/commands/"]),
     ("ratatui", &["src/tui/"]),
     ("tch", &["ears/src/model/", "ears/src/train/"]),

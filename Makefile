@@ -66,8 +66,8 @@ models: build ## train the models that are shipped, and their reports: make mode
 	@scripts/models.sh "$$DEEPCUTS_DATA"
 
 .PHONY: listener
-listener: build ## what corrections are worth to a simulated listener, 15 minutes: make listener DATA=DIR
-	$(CARGO) build $(RELEASE) --example embed
+listener: build ## what corrections are worth to a simulated listener, a report in target/listener: make listener DATA=DIR
+	$(CARGO) build $(RELEASE) --example trunk --example listener
 	@vendor/python/bin/python3 scripts/listener.py "$$DEEPCUTS_DATA"
 
 .PHONY: faults

@@ -73,6 +73,13 @@ fn correct_retrain_accept_and_roll_back() {
     assert!(done.out().contains("16 from rock to zouk"), "{}", done.out());
     let report = std::fs::read_to_string(machine.at("library-models/reports/scripted-1.md")).unwrap();
     assert!(report.contains("artist9/rock8-3.wav: rock to zouk, 100 % of it"), "{report}");
+    // How learning went stays beside it, for the curves of the UI; the last fit held nothing out and is no curve.
+    let kept = std::fs::read_to_string(machine.at("library-models/reports/scripted-1.json")).unwrap();
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    let held: Vec<Vec<f64>> = (kept["runs"].as_array().unwrap().iter())
+        .map(|r| r["curve"].as_array().unwrap().iter().map(|p| p["valid_accuracy"].as_f64().unwrap()).collect())
+        .collect();
+    assert_eq!(held, [[0.5, 0.75], [0.25, 0.5]]);
     assert_eq!(in_force(&machine), "scripted-1");
     assert_eq!(mix(&machine, "artist9/rock8-0.wav"), serde_json::json!({"zouk": 1.0}));
     assert_eq!(found(&machine, &["mostly", "zouk"]), 40);
@@ -193,6 +200,22 @@ fn what_is_learned_follows_a_renamed_genre() {
     assert!(genres.contains(&"swing") && !genres.contains(&"jazz") && genres.contains(&"zouk"), "{genres:?}");
     assert_eq!(mix(&machine, "other/jazz8-0.wav"), serde_json::json!({"swing": 1.0}));
     machine.run(&["genre", "undo"]).exits(0);
+    assert_eq!(mix(&machine, "other/jazz8-0.wav"), serde_json::json!({"jazz": 1.0}));
+}
+
+#[test]
+fn a_hidden_genre_that_nobody_says_has_no_output_any_more() {
+    let machine = Machine::with_rock_and_jazz();
+    correct(&machine, 6);
+    for genre in ["jazz", "zouk"] {
+        machine.run(&["genre", "hide", genre]).exits(0);
+    }
+    machine.run(&["retrain", "--yes"]).exits(0);
+    let card = machine.run(&["models", "show", "scripted-1", "--format", "json"]).exits(0).json();
+    let genres: Vec<&str> = card["card"]["genres"].as_array().unwrap().iter().map(|g| g.as_str().unwrap()).collect();
+    // What was said stays, hidden or not.
+    assert!(!genres.contains(&"jazz") && genres.contains(&"zouk") && genres.contains(&"rock"), "{genres:?}");
+    machine.run(&["models", "rollback"]).exits(0);
     assert_eq!(mix(&machine, "other/jazz8-0.wav"), serde_json::json!({"jazz": 1.0}));
 }
 

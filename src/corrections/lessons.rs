@@ -71,15 +71,6 @@ impl Lessons {
     /// What the database says.
     pub fn collect(store: &Store, card: &ModelCard, settings: &config::Retrain) -> Result<Self, StoreError> {
         let mut lessons = Self { dim: usize::from(card.embedding_dim), ..Self::default() };
-        let now = store.genres_now(&card.genres)?;
-        for (old, now) in card.genres.iter().zip(&now) {
-            if old != now {
-                lessons.renamed.insert(old.clone(), now.clone());
-            }
-            if !lessons.genres.contains(now) {
-                lessons.genres.push(now.clone());
-            }
-        }
         let mut by_track: BTreeMap<i64, Vec<Correction>> = BTreeMap::new();
         for c in store.corrections(None)?.into_iter().filter(|c| c.undone_ms.is_none()) {
             by_track.entry(c.track).or_default().push(c);
@@ -88,6 +79,20 @@ impl Lessons {
             // What was said of the whole track takes back what was said before.
             if let Some(whole) = said.iter().rposition(|c| c.span.is_none()) {
                 said.drain(..whole);
+            }
+        }
+        let said: HashSet<&str> =
+            by_track.values().flatten().flat_map(|c| c.genres.iter().map(|(g, _)| g.as_str())).collect();
+        let taxonomy = store.genre_list()?;
+        // What is hidden and never said is given up: the new model has no output for it.
+        let given_up = |slug: &str| !said.contains(slug) && taxonomy.iter().any(|g| g.slug == slug && g.hidden);
+        let now = store.genres_now(&card.genres)?;
+        for (old, now) in card.genres.iter().zip(&now) {
+            if old != now {
+                lessons.renamed.insert(old.clone(), now.clone());
+            }
+            if !lessons.genres.contains(now) && !given_up(now) {
+                lessons.genres.push(now.clone());
             }
         }
         lessons.add_genres(&by_track, settings.new_genre_tracks as usize);

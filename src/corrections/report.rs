@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use deepcuts_protocol::{Doubt, Paired, RetrainReport};
+use deepcuts_protocol::{CurvePoint, Doubt, Paired, RetrainReport};
 use serde_json::json;
 
 use super::{
@@ -43,6 +43,27 @@ pub struct Change {
     pub shift: Shift,
 }
 
+/// How one fit went: with a fold of the corrections left out, or (the last) with none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Run {
+    /// Its number: the fold, and beyond the folds the last fit.
+    pub fold: u32,
+    /// Seed.
+    pub seed: u64,
+    /// Its points.
+    pub curve: Vec<CurvePoint>,
+}
+
+impl Run {
+    /// Take up a point that the ears told of.
+    pub fn note(runs: &mut Vec<Self>, fold: u32, seed: u64, point: CurvePoint) {
+        match runs.iter_mut().find(|r| r.fold == fold && r.seed == seed) {
+            Some(run) => run.curve.push(point),
+            None => runs.push(Self { fold, seed, curve: vec![point] }),
+        }
+    }
+}
+
 /// All that a report tells.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -62,6 +83,8 @@ pub struct Facts {
     pub doubts: Vec<Doubted>,
     /// What was left out, for people.
     pub left_out: Vec<String>,
+    /// How learning went.
+    pub runs: Vec<Run>,
 }
 
 impl Facts {
@@ -96,6 +119,7 @@ impl Facts {
             changes: changes.collect(),
             doubts: report.doubts.iter().filter_map(|d| doubted(d, lessons)).collect(),
             left_out,
+            runs: Vec::new(),
         }
     }
 
@@ -189,6 +213,11 @@ impl Facts {
         Ok(())
     }
 
+    /// Fits that left something out.
+    fn folds(&self) -> u32 {
+        self.runs.iter().map(|r| r.fold).max().unwrap_or(0)
+    }
+
     /// The report for programs.
     #[must_use]
     pub fn document(&self) -> serde_json::Value {
@@ -201,6 +230,10 @@ impl Facts {
                 "path": d.path.to_string_lossy(), "said": d.said, "heard": d.heard, "score": d.score,
             })).collect::<Vec<_>>(),
             "left_out": self.left_out,
+            // As the reports of training have them. The last fit held nothing out: it has no accuracy to show there.
+            "runs": self.runs.iter().filter(|r| r.fold < self.folds()).map(|r| json!({
+                "score": {"fold": r.fold, "seed": r.seed}, "curve": r.curve,
+            })).collect::<Vec<_>>(),
             "changes": {
                 "tracks": p.tracks, "changed": p.changed, "moved": p.moved,
                 "flows": p.flows.iter().map(|(from, to, n)| json!({

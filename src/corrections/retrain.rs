@@ -13,7 +13,13 @@ use std::{
 
 use deepcuts_protocol::{Depth, ModelCard, RetrainJob, RetrainReport, TrainSay, WirePath};
 
-use super::{gate, lessons::Lessons, models::replay_for, preview::Preview, report::Facts};
+use super::{
+    gate,
+    lessons::Lessons,
+    models::replay_for,
+    preview::Preview,
+    report::{Facts, Run},
+};
 use crate::{
     config::Config,
     ears::{self, Setup},
@@ -207,9 +213,15 @@ fn propose(
         threads: 0,
     };
     let mut report: Option<RetrainReport> = None;
-    ears::work(&plan.setup.program, "retrain", &job, true, cancel, &mut |say| match say {
-        TrainSay::Retrained { report: said } => report = Some(*said),
-        other => tell(Step::Learning(other)),
+    let mut runs = Vec::new();
+    ears::work(&plan.setup.program, "retrain", &job, true, cancel, &mut |say| {
+        if let TrainSay::Curve { fold, seed, point, .. } = &say {
+            Run::note(&mut runs, *fold, *seed, *point);
+        }
+        match say {
+            TrainSay::Retrained { report: said } => report = Some(*said),
+            other => tell(Step::Learning(other)),
+        }
     })
     .map_err(RetrainError::Ears)?;
     let _ = std::fs::remove_file(&lesson_file);
@@ -234,7 +246,8 @@ fn propose(
     } else {
         Preview::default()
     };
-    let facts = Facts::new(store, (&card.name, &plan.card.name), &report, &verdict, &preview, lessons);
+    let facts =
+        Facts { runs, ..Facts::new(store, (&card.name, &plan.card.name), &report, &verdict, &preview, lessons) };
     let document = facts.save(&plan.paths.user_models).map_err(|(path, source)| RetrainError::Io { path, source })?;
     Ok(Proposal {
         facts,

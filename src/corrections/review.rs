@@ -2,7 +2,8 @@
 //!
 //! Three things are multiplied. *Doubt*: how little the model is to be believed on the track. *Reach*: how many other
 //! doubtful tracks sound like it, for they are learned with it. *Novelty*: how unlike it is to what was corrected
-//! already and to what stands above it in the queue. Taken greedily, the best first. Nothing is random: the same
+//! already and to what stands above it in the queue. Taken greedily, the best first. How much each counts was chosen with
+//! the simulated listener (`scripts/listener.py`). Nothing is random: the same
 //! library gives the same queue.
 
 use super::space::Space;
@@ -63,9 +64,9 @@ impl Candidate<'_> {
     }
 
     /// What a correction of it is worth. Reach counts by its logarithm: a hundred look-alikes are not worth a hundred
-    /// lessons.
+    /// lessons. Doubt counts by its root: a listener with genres of their own disagrees where the model is sure, too.
     fn worth(&self) -> f32 {
-        self.heard.doubt * (1.0 + self.reach.ln_1p()) * self.novelty()
+        self.heard.doubt.max(0.0).sqrt() * (1.0 + self.reach.ln_1p()) * self.novelty()
     }
 }
 

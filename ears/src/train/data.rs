@@ -137,7 +137,8 @@ impl Set {
 }
 
 /// Read a features file: `mel` (u8, clip x band x column, band 0 the lowest), `label` (u8), and in the metadata
-/// `genres`, `tracks` and `artists` as JSON lists.
+/// `genres`, `tracks` and `artists` as JSON lists. Instead of `mel` it may hold what a frozen trunk made of the clips:
+/// `frozen` (f16, clip x beginning x feature), and in the metadata `beginnings`, how many of them a chunk has.
 ///
 /// # Errors
 /// Names the file and what is missing in it.
@@ -154,11 +155,18 @@ pub fn read_features(path: &Path, tracks_csv: Option<&Path>) -> Result<Set, Trai
     };
     let (genres, tracks, artists) = (list("genres")?, list("tracks")?, list("artists")?);
     let tensor = |name: &str| file.tensor(name).map_err(|_| bad(format!("it has no tensor {name}")));
-    let (mel, label) = (tensor("mel")?, tensor("label")?);
-    let &[clips, bands, columns] = mel.shape() else { return Err(bad("mel must be clip x band x column".into())) };
-    if mel.dtype() != Dtype::U8 || label.dtype() != Dtype::U8 || label.shape() != [clips] || bands * columns == 0 {
-        return Err(bad("mel and label must be u8, one label a clip".to_owned()));
+    let label = tensor("label")?;
+    let taps = match header.metadata().as_ref().and_then(|m| m.get("beginnings")) {
+        Some(text) => Some(text.parse().ok().filter(|b| *b > 0).ok_or_else(|| bad("beginnings is no number".into()))?),
+        None => None,
+    };
+    let (name, kind) = if taps.is_some() { ("frozen", Dtype::F16) } else { ("mel", Dtype::U8) };
+    let frames = tensor(name)?;
+    let &[clips, one, other] = frames.shape() else { return Err(bad(format!("{name} must have three dimensions"))) };
+    if frames.dtype() != kind || label.dtype() != Dtype::U8 || label.shape() != [clips] || one * other == 0 {
+        return Err(bad(format!("{name} must be {kind:?} and label U8, one label a clip")));
     }
+    let bands = if taps.is_some() { other } else { one };
     if tracks.len() != clips || artists.len() != clips {
         return Err(bad(format!("{clips} clips, but {} tracks and {} artists", tracks.len(), artists.len())));
     }
@@ -167,7 +175,8 @@ pub fn read_features(path: &Path, tracks_csv: Option<&Path>) -> Result<Set, Trai
     }
     let groups = folds::number_groups(&artists);
     let parts = tracks_csv.map(read_tracks).transpose()?.unwrap_or_default();
-    let clips = (mel.data().chunks_exact(bands * columns).enumerate())
+    let size = one * other * if taps.is_some() { size_of::<f16>() } else { 1 };
+    let clips = (frames.data().chunks_exact(size).enumerate())
         .map(|(i, rows)| {
             let name = tracks.get(i).cloned().unwrap_or_default();
             Clip {
@@ -175,12 +184,19 @@ pub fn read_features(path: &Path, tracks_csv: Option<&Path>) -> Result<Set, Trai
                 label: label.data().get(i).copied().unwrap_or(0),
                 group: groups.get(i).copied().unwrap_or(0),
                 sturm: parts.get(&name).and_then(|t| t.sturm),
-                frames: Frames::Bytes(transpose(rows, bands, columns)),
+                frames: match taps {
+                    Some(_) => Frames::Halves(rows.chunks_exact(2).map(half).collect()),
+                    None => Frames::Bytes(transpose(rows, one, other)),
+                },
                 name,
             }
         })
         .collect();
-    Ok(Set { genres, front_end: FrontEnd::Cuts, bands, clips, taps: None })
+    Ok(Set { genres, front_end: FrontEnd::Cuts, bands, clips, taps })
+}
+
+fn half(bytes: &[u8]) -> f16 {
+    bytes.try_into().map_or(f16::ZERO, f16::from_le_bytes)
 }
 
 fn transpose(rows: &[u8], bands: usize, columns: usize) -> Vec<u8> {

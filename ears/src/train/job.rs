@@ -131,7 +131,12 @@ impl<'a> Job<'a> {
         let front_end = job.front_end.unwrap_or(recipe.front_end);
         let cache = job.cache.as_ref().map(|c| c.0.as_path());
         let set = source::read(&job.source, front_end, cache, &[], cancel, say)?;
-        let set = if arch.has_trunk() { taps::tap(&set, arch, device, cache, cancel, say)? } else { set };
+        if set.taps.is_some() && !(arch.has_trunk() && set.bands == crate::model::arch::FROZEN_FEATURES) {
+            let reason = format!("these features are of another trunk than {} listens through", arch.name());
+            return Err(TrainError::Recipe(reason));
+        }
+        let listens = arch.has_trunk() && set.taps.is_none();
+        let set = if listens { taps::tap(&set, arch, device, cache, cancel, say)? } else { set };
         let name = job.name.clone().unwrap_or_else(|| job.arch.clone());
         let runs = job.out.0.join(format!("{name}.runs"));
         Ok(Self { job, name, arch, recipe, set, device, runs })

@@ -19,7 +19,7 @@ mod report;
 mod retrain;
 mod source;
 mod split;
-mod taps;
+pub mod taps;
 
 use std::path::PathBuf;
 

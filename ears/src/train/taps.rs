@@ -23,7 +23,10 @@ use crate::model::{Arch, CutsShape, ModelError, arch, arch::Net, to_vec};
 const BEGINNINGS: usize = 4;
 
 /// The set as the part of `arch` that learns is given it.
-pub(super) fn tap(
+///
+/// # Errors
+/// When there is no trunk, when what it gives cannot be kept, or when it was cancelled.
+pub fn tap(
     set: &Set,
     arch: Arch,
     device: Device,

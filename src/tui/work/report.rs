@@ -32,18 +32,24 @@ pub fn read(model: &ModelRow, context: &Context) -> Report {
             }
         }
     }
-    let retrained = retrained(&context.paths.user_models.join("reports"), model);
-    Report { retrained, runs: records(&weights.with_extension("runs"), model), ..Report::default() }
+    if let Some(report) = retrained(&context.paths.user_models.join("reports"), model) {
+        return report;
+    }
+    Report { runs: records(&weights.with_extension("runs"), model), ..Report::default() }
 }
 
 /// The report of its retraining, if it is of these weights.
-fn retrained(folder: &Path, model: &ModelRow) -> Option<(Paired, Option<Paired>)> {
+fn retrained(folder: &Path, model: &ModelRow) -> Option<Report> {
     let name = model.path.file_stem()?.to_str()?;
     let document = json(&folder.join(format!("{name}.json")))?;
     let report = &document["report"];
     let paired = |v: &Value| serde_json::from_value::<Paired>(v.clone()).ok();
     (report["candidate"].as_str() == Some(model.card.id())).then_some(())?;
-    Some((paired(&report["mine"])?, paired(&report["base"])))
+    Some(Report {
+        retrained: Some((paired(&report["mine"])?, paired(&report["base"]))),
+        runs: document["runs"].as_array().into_iter().flatten().filter_map(run).collect(),
+        ..Report::default()
+    })
 }
 
 fn json(path: &Path) -> Option<Value> {

@@ -5,11 +5,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use tch::Tensor;
 
 use super::{
     known::Known,
-    layer::{self, Layer, Problem, Step},
+    layer::{self, Layer, Problem, Step, Still},
     music::{Music, Outputs, Replay, largest},
 };
 use crate::train::{
@@ -19,7 +21,16 @@ use crate::train::{
 };
 
 /// How near the new layer stays to the old one (see [`Problem::near`]).
-const NEAR: f64 = 2e-4;
+const NEAR: f64 = 1e-3;
+/// An output that no lesson speaks of stays where it is: this many times nearer.
+const UNSPOKEN: f64 = 1000.0;
+/// How still the outputs of known genres stay on replayed music (see [`layer::Still`]).
+const STILL: f64 = 0.1;
+/// Share of the replay that is blends of two rows, with the old layer's answer to them. The base learned its own rows by
+/// heart and is sure of them; between them is where new music lies, and where a new layer would move unseen.
+const BLENDED: f64 = 0.5;
+/// A blend has at least this much of either row.
+const LEAST_OF_BLEND: f32 = 0.3;
 /// Lessons that weigh half as much as all of the replay set, where they speak of every genre.
 const HALF: f64 = 50.0;
 /// Rare genres among the lessons count more: 0 not at all, 1 as much as frequent ones.
@@ -29,11 +40,11 @@ const LOOKS: [u32; 14] = [0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64];
 /// How far the output of a new genre is turned at the start.
 const TURN: f64 = 0.3;
 /// Held-out tracks of a new genre that are to be found; where more are, its output is held back for the others' sake.
-const FOUND: f64 = 0.75;
+const FOUND: f64 = 0.9;
 /// Fewer tracks of a new genre than this say nothing of how many are found.
 const FINDS: usize = 5;
 /// Weight of forgetting the base data against losing held-out lessons, where the stop is read off both.
-const FORGETTING: f64 = 2.0;
+const FORGETTING: f64 = 0.5;
 /// The first look (see [`LOOKS`]) at which a new output has found its place.
 const SETTLED: usize = 7;
 /// Steps where there are no folds to read them off.
@@ -108,8 +119,17 @@ impl Course<'_> {
         };
         // A new output knows nothing at the start, and the first steps overshoot: neither is a choice then.
         let first = if self.newcomers() { SETTLED } else { 0 };
+        // Where an earlier stop is no surely better one, the last is taken: which of a few dozen tracks fell just so at
+        // some step is chance.
+        let last = LOOKS.len() - 1;
         let least = |but: Option<usize>| {
-            (first..LOOKS.len()).min_by(|&a, &b| loss_at(a, but).total_cmp(&loss_at(b, but))).unwrap_or(0)
+            let best = (first..=last).min_by(|&a, &b| loss_at(a, but).total_cmp(&loss_at(b, but))).unwrap_or(last);
+            let better: Vec<f64> = (folds.iter().enumerate())
+                .filter(|(i, _)| Some(*i) != but)
+                .filter_map(|(_, f)| Some(f.looks.get(last)?.0 - f.looks.get(best)?.0))
+                .collect();
+            let chance = better.iter().map(|b| b * b).sum::<f64>().sqrt();
+            if better.iter().sum::<f64>() > chance { best } else { last }
         };
         let mut held = if folds.is_empty() {
             Vec::new()
@@ -151,7 +171,7 @@ impl Course<'_> {
     }
 
     fn newcomers(&self) -> bool {
-        (0..self.genres()).any(|g| !self.parent.became.contains(&Some(g)))
+        (0..self.genres()).any(|g| self.is_new(g))
     }
 
     /// A fold for each track, and how many there are: none where there is one group only.
@@ -307,6 +327,7 @@ impl Course<'_> {
             weights.push(weight);
         }
         let told = weights.len();
+        let mut still = None;
         let share = if self.replay.is_some() { self.share(learn) } else { 1.0 };
         weights.iter_mut().for_each(|w| *w *= share);
         if let Some(replay) = self.replay {
@@ -329,8 +350,23 @@ impl Course<'_> {
                 }
             }
             let sum: f64 = weights.iter().skip(before).sum();
-            weights.iter_mut().skip(before).for_each(|w| *w *= (1.0 - share) / sum.max(1e-9));
+            weights.iter_mut().skip(before).for_each(|w| *w *= (1.0 - BLENDED) * (1.0 - share) / sum.max(1e-9));
+            let replayed = values.get(told * self.lessons.width..).unwrap_or_default().to_vec();
+            let blends = self.blends(&replayed);
+            let each = BLENDED * (1.0 - share) / (blends.len() / self.lessons.width.max(1)).max(1) as f64;
+            targets.extend(self.answers(&blends, &heirs));
+            among.extend(std::iter::repeat_n(0.0_f32, targets.len() - among.len()));
+            weights.extend(std::iter::repeat_n(each, blends.len() / self.lessons.width.max(1)));
+            values.extend(blends);
+            if !replayed.is_empty() {
+                let rows = layer::rows(&replayed, self.lessons.width);
+                let count = rows.size().first().copied().unwrap_or(1).max(1) as f64;
+                let hold = (0..genres).map(|g| if self.is_new(g) { 0.0 } else { STILL }).collect();
+                still = Some(Still { spread: rows.transpose(0, 1).matmul(&rows) / count, hold });
+            }
         }
+        let spoken_of = self.spoken_of(learn);
+        let near = |g: usize| if spoken_of.get(g) == Some(&true) { NEAR } else { NEAR * UNSPOKEN };
         let weights: Vec<f32> = weights.into_iter().map(|w| w as f32).collect();
         let size = [-1, genres as i64];
         Problem {
@@ -340,8 +376,64 @@ impl Course<'_> {
             weights: Tensor::from_slice(&weights).view([-1, 1]),
             lessons: told,
             start: self.start(learn),
-            near: NEAR,
+            near: (0..genres).map(near).collect(),
+            still,
         }
+    }
+
+    fn is_new(&self, genre: usize) -> bool {
+        !self.parent.became.contains(&Some(genre))
+    }
+
+    /// By output: some lesson names it.
+    fn spoken_of(&self, learn: &[bool]) -> Vec<bool> {
+        let mut spoken_of = vec![false; self.genres()];
+        for (track, _) in self.lessons.tracks.iter().zip(learn).filter(|(_, l)| **l) {
+            for row in track.rows.clone() {
+                spoken_of.iter_mut().zip(self.lessons.target(row)).for_each(|(s, &t)| *s |= t > 0.0);
+            }
+        }
+        spoken_of
+    }
+
+    /// As many blends of two of these rows as there are rows, the same for the same seed.
+    fn blends(&self, rows: &[f32]) -> Vec<f32> {
+        let width = self.lessons.width.max(1);
+        let count = rows.len() / width;
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut blends = Vec::with_capacity(rows.len());
+        for _ in 0..count {
+            let (a, b) = (rng.random_range(0..count) * width, rng.random_range(0..count) * width);
+            let of_a = rng.random_range(LEAST_OF_BLEND..1.0 - LEAST_OF_BLEND);
+            let pair =
+                rows.get(a..a + width).unwrap_or_default().iter().zip(rows.get(b..b + width).unwrap_or_default());
+            blends.extend(pair.map(|(a, b)| of_a * a + (1.0 - of_a) * b));
+        }
+        blends
+    }
+
+    /// What the old layer says of rows, by the new outputs. What it gave to a genre that was given up goes to what became
+    /// of it in equal parts, and where nothing did, to the others in proportion.
+    fn answers(&self, rows: &[f32], heirs: &[(String, Vec<f32>)]) -> Vec<f32> {
+        let logits = self.parent.layer.logits(&layer::rows(rows, self.lessons.width));
+        let mut targets = Vec::new();
+        for row in logits.chunks_exact(self.parent.genres.len().max(1)) {
+            let mut target = vec![0.0_f64; self.genres()];
+            for ((slug, became), score) in self.parent.genres.iter().zip(&self.parent.became).zip(softmax(row, 1.0)) {
+                let heir = heirs.iter().find(|(s, _)| s == slug).map(|(_, of)| of);
+                match (became, heir) {
+                    (Some(at), _) => target.iter_mut().skip(*at).take(1).for_each(|t| *t += score),
+                    (None, Some(of)) => {
+                        let sum: f32 = of.iter().sum();
+                        target.iter_mut().zip(of).for_each(|(t, o)| *t += score * f64::from(*o / sum.max(1.0)));
+                    }
+                    (None, None) => {}
+                }
+            }
+            let sum: f64 = target.iter().sum();
+            targets.extend(target.iter().map(|t| (t / sum.max(1e-9)) as f32));
+        }
+        targets
     }
 
     /// The old layer on the new outputs: as it was, the mean of what was merged, and for a new genre the mean of all,
@@ -408,7 +500,7 @@ impl Course<'_> {
         // What an old genre became has the whole base behind it: it is not new but in name.
         let heirs = self.heirs(&vec![true; self.lessons.tracks.len()]);
         let inherits = |genre: usize| heirs.iter().any(|(_, of)| of.get(genre) == Some(&1.0));
-        let new = |genre: &usize| !self.parent.became.contains(&Some(*genre)) && !inherits(*genre);
+        let new = |genre: &usize| self.is_new(*genre) && !inherits(*genre);
         for genre in (0..self.genres()).filter(new) {
             let tracks: Vec<Vec<&Vec<f32>>> = (self.lessons.tracks.iter())
                 .filter(|t| t.said() == Some(genre))

@@ -79,8 +79,36 @@ pub(super) struct Problem {
     pub lessons: usize,
     /// The layer that the fit begins with and stays near.
     pub start: Layer,
-    /// How near: a factor of the squared distance, in units of the mean squared length of a row.
-    pub near: f64,
+    /// How near, by output: a factor of the squared distance, in units of the mean squared length of a row.
+    pub near: Vec<f64>,
+    /// How much the outputs may answer otherwise on music that is to stay as it is.
+    pub still: Option<Still>,
+}
+
+/// Music on which outputs stay near what they answered: unlike a label, which a sure answer satisfies however far it
+/// moves, this speaks everywhere that such music is.
+pub(super) struct Still {
+    /// Mean outer product of its rows.
+    pub spread: Tensor,
+    /// By output: a factor of the mean squared change of its logit.
+    pub hold: Vec<f64>,
+}
+
+/// The leashes as tensors, ready to be multiplied.
+struct Leash {
+    near: Tensor,
+    still: Option<(Tensor, Tensor)>,
+}
+
+impl Leash {
+    /// What the distance `away` costs, and its slope.
+    fn pull(&self, away: &Tensor) -> (Tensor, Tensor) {
+        let mut slope = away * &self.near;
+        if let Some((spread, hold)) = &self.still {
+            slope += away.matmul(spread) * hold;
+        }
+        ((away * &slope).sum(Kind::Double) * 0.5, slope)
+    }
 }
 
 /// A place on the way.
@@ -96,7 +124,19 @@ struct Slope {
 }
 
 impl Problem {
-    fn slope(&self, layer: &Tensor, near: f64) -> Slope {
+    fn leash(&self) -> Leash {
+        let dims: &[i64] = &[1];
+        let size = self.rows.square().sum_dim_intlist(dims, false, Kind::Float).mean(Kind::Double).double_value(&[]);
+        let column = |values: &[f64], by: f64| {
+            Tensor::from_slice(&values.iter().map(|v| (v * by) as f32).collect::<Vec<_>>()).view([-1, 1])
+        };
+        Leash {
+            near: column(&self.near, size.max(1e-9)),
+            still: self.still.as_ref().map(|s| (s.spread.shallow_clone(), column(&s.hold, 1.0))),
+        }
+    }
+
+    fn slope(&self, layer: &Tensor, leash: &Leash) -> Slope {
         let log = self.rows.matmul(&layer.transpose(0, 1)).log_softmax(-1, Kind::Float);
         let scores = log.exp();
         let dims: &[i64] = &[1];
@@ -110,10 +150,9 @@ impl Problem {
             each -= &any * sum.clamp_min(1e-9).log();
             pull += any * (&scores - inside / sum.clamp_min(1e-9));
         }
-        let away = layer - &self.start.0;
-        let loss = (each * &self.weights).sum(Kind::Double).double_value(&[])
-            + 0.5 * near * away.square().sum(Kind::Double).double_value(&[]);
-        Slope { loss, gradient: (pull * &self.weights).transpose(0, 1).matmul(&self.rows) + away * near }
+        let (cost, slope) = leash.pull(&(layer - &self.start.0));
+        let loss = (each * &self.weights).sum(Kind::Double).double_value(&[]) + cost.double_value(&[]);
+        Slope { loss, gradient: (pull * &self.weights).transpose(0, 1).matmul(&self.rows) + slope }
     }
 
     /// Fit. `visit` hears of every step, the start included, and says whether to go on.
@@ -122,11 +161,9 @@ impl Problem {
     /// When the loss is not finite.
     pub fn fit(&self, steps: u32, visit: &mut dyn FnMut(&Step) -> bool) -> Result<Layer, TrainError> {
         let _no_grad = tch::no_grad_guard();
-        let dims: &[i64] = &[1];
-        let size = self.rows.square().sum_dim_intlist(dims, false, Kind::Float).mean(Kind::Double).double_value(&[]);
-        let near = self.near * size.max(1e-9);
+        let leash = self.leash();
         let mut layer = self.start.0.copy();
-        let mut at = self.slope(&layer, near);
+        let mut at = self.slope(&layer, &leash);
         let mut past: VecDeque<(Tensor, Tensor, f64)> = VecDeque::new();
         for number in 0..=steps {
             if !at.loss.is_finite() {
@@ -137,7 +174,7 @@ impl Problem {
             }
             let direction = direction(&at.gradient, &past);
             let slope = dot(&direction, &at.gradient);
-            let Some((next, new)) = self.search(&layer, &direction, at.loss, slope, near) else { break };
+            let Some((next, new)) = self.search(&layer, &direction, at.loss, slope, &leash) else { break };
             let (moved, turned) = (&next - &layer, &new.gradient - &at.gradient);
             let curve = dot(&moved, &turned);
             if curve > 1e-12 {
@@ -157,11 +194,18 @@ impl Problem {
     }
 
     /// Half the step until the loss falls as it should.
-    fn search(&self, from: &Tensor, direction: &Tensor, loss: f64, slope: f64, near: f64) -> Option<(Tensor, Slope)> {
+    fn search(
+        &self,
+        from: &Tensor,
+        direction: &Tensor,
+        loss: f64,
+        slope: f64,
+        leash: &Leash,
+    ) -> Option<(Tensor, Slope)> {
         let mut length = 1.0;
         for _ in 0..20 {
             let next = from + direction * length;
-            let new = self.slope(&next, near);
+            let new = self.slope(&next, leash);
             if new.loss <= loss + 1e-4 * length * slope {
                 return Some((next, new));
             }
@@ -213,7 +257,8 @@ mod tests {
             weights: Tensor::full([4, 1], 0.25, (Kind::Float, tch::Device::Cpu)),
             lessons: 4,
             start,
-            near: 1e-9,
+            near: vec![1e-9; 3],
+            still: None,
         }
     }
 
@@ -243,7 +288,18 @@ mod tests {
     #[test]
     fn a_short_leash_holds() {
         let targets = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0];
-        let held = Problem { near: 100.0, ..problem(None, &targets) }.fit(50, &mut |_| true).unwrap();
+        let held = Problem { near: vec![100.0; 3], ..problem(None, &targets) }.fit(50, &mut |_| true).unwrap();
         assert!(scores(&held, 1.0).iter().all(|s| (s - 1.0 / 3.0).abs() < 0.01));
+    }
+
+    #[test]
+    fn where_it_is_to_stay_as_it_is_it_does_and_elsewhere_it_learns() {
+        // Rows of (x, one): what lies at x = -1 is held still, and all say the first genre there and at x = 1.
+        let targets = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
+        let spread = Tensor::from_slice(&[1.0_f32, -1.0, -1.0, 1.0]).view([2, 2]);
+        let still = Some(Still { spread, hold: vec![100.0; 3] });
+        let layer = Problem { still, ..problem(None, &targets) }.fit(100, &mut |_| true).unwrap();
+        assert!(scores(&layer, -1.0).iter().all(|s| (s - 1.0 / 3.0).abs() < 0.02));
+        assert!(scores(&layer, 1.0)[0] > 0.8);
     }
 }

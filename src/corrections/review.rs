@@ -2,9 +2,8 @@
 //!
 //! Three things are multiplied. *Doubt*: how little the model is to be believed on the track. *Reach*: how many other
 //! doubtful tracks sound like it, for they are learned with it. *Novelty*: how unlike it is to what was corrected
-//! already and to what stands above it in the queue. Taken greedily, the best first. How much each counts was chosen with
-//! the simulated listener (`scripts/listener.py`). Nothing is random: the same
-//! library gives the same queue.
+//! already and to what stands above it in the queue. Taken greedily, the best first. Nothing is random: the same
+//! library gives the same queue. The simulated listener (docs/listener) does not find it better than a random order.
 
 use super::space::Space;
 use crate::store::{Heard, Store, StoreError};

@@ -114,6 +114,32 @@ fn it_learns_ships_a_card_and_a_replay_set_and_reports() {
 }
 
 #[test]
+fn what_the_trunk_heard_is_kept_and_a_fold_alone_is_said_to_be() {
+    if deepcuts_protocol::find_trunk(None).is_err() {
+        return eprintln!("skipped: no pretrained trunk in vendor/");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut job = job(dir.path(), &["fit.steps=4", "fit.batch=8"]);
+    (job.arch, job.cache, job.only_folds) =
+        ("deep".to_owned(), Some(dir.path().join("cache").as_path().into()), vec![1]);
+    let listens = |said: &[TrainSay]| {
+        said.iter().filter(|s| matches!(s, TrainSay::Note { text } if text.contains("listening"))).count()
+    };
+    let said = ears("train", &job, dir.path(), Then::GoOn);
+    assert!(matches!(said.last(), Some(TrainSay::Done { path: Some(_), .. })), "{said:?}");
+    assert_eq!(listens(&said), 1);
+    let shipped = dir.path().join("out/deep.safetensors");
+    let first = fs::read(&shipped).unwrap();
+    let protocol = ModelCard::read_for(&shipped).unwrap().protocol;
+    assert!(protocol.contains("Fold 1 alone was run") && !protocol.contains("the other folds"), "{protocol}");
+
+    // A second time from the cache: nobody listens, and the weights are the same.
+    let said = ears("train", &job, dir.path(), Then::GoOn);
+    assert_eq!(listens(&said), 0, "{said:?}");
+    assert_eq!(fs::read(&shipped).unwrap(), first);
+}
+
+#[test]
 fn a_stopped_run_keeps_the_best_so_far_and_goes_on_as_if_it_had_not_stopped() {
     let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut whole = job(a.path(), &SHORT);

@@ -54,7 +54,7 @@ pub(super) fn ship(job: &Job<'_>, records: &[RunRecord]) -> Result<PathBuf, Trai
         unsure_below: below as f32,
         data: job.job.data.clone().unwrap_or_else(|| "the user's own files".to_owned()),
         licence: job.job.licence.clone().unwrap_or_else(|| "the user's own".to_owned()),
-        protocol: protocol(job, chosen),
+        protocol: protocol(job, chosen, records),
         folds: records.iter().map(fold_score).collect(),
         unsure: Some(calibrate::unsure_score(&pairs, below)),
         trunk: None,
@@ -84,7 +84,7 @@ fn fold_score(record: &RunRecord) -> FoldScore {
     }
 }
 
-fn protocol(job: &Job<'_>, chosen: &RunRecord) -> String {
+fn protocol(job: &Job<'_>, chosen: &RunRecord, records: &[RunRecord]) -> String {
     let s = &chosen.score;
     let chunks = chosen.judged.len() as f64 / f64::from(s.clips.max(1));
     let split = match job.job.split {
@@ -98,11 +98,19 @@ fn protocol(job: &Job<'_>, chosen: &RunRecord) -> String {
         ),
         other => format!("{}.", other.meaning()),
     };
+    let alone = records.iter().all(|r| r.score.fold == s.fold);
+    let calibrated = match (job.job.split, alone) {
+        (Split::Artist, true) => format!(
+            "Fold {} alone was run. Temperature and calibration error: fitted on that fold itself, which is kind to them.",
+            s.fold
+        ),
+        (_, true) => "Temperature and calibration error: fitted on the same chunks, which is kind to them.".to_owned(),
+        (_, false) => "Temperature and calibration error: fitted on the other folds.".to_owned(),
+    };
     let early = if chosen.stopped_early { " Training was stopped early." } else { "" };
     format!(
         "{split} A clip is named by the mean of its chunks' scores, {chunks:.1} chunks a clip side by side; \
-         accuracies are of clips and chunks of the fold left out. Temperature and calibration error: fitted on the \
-         other folds. Unsure: at most {:.0} % of the rightly named held-out chunks fall below the threshold; beyond that, \
+         accuracies are of clips and chunks of the fold left out. {calibrated} Unsure: at most {:.0} % of the rightly named held-out chunks fall below the threshold; beyond that, \
          chunks unlike everything that was trained on, which are {:.0} % of the held-out chunks.{early}",
         RIGHT_CHUNKS_LOST * 100.0,
         familiar::STRANGE_SHARE * 100.0

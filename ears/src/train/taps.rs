@@ -35,11 +35,11 @@ pub fn tap(
     say: &mut dyn FnMut(TrainSay),
 ) -> Result<Set, TrainError> {
     let trunk = deepcuts_protocol::find_trunk(None).map_err(|e| TrainError::Model(ModelError::Network(e)))?;
-    say(TrainSay::Note { text: format!("listening to {} clips through {}", set.clips.len(), trunk.display()) });
     let vs = VarStore::new(device);
     let mut net = arch.build(&vs.root(), &CutsShape::default(), set.genres.len());
     net.take_trunk(&arch::read_trunk(&trunk)?);
     let width = arch::FROZEN_FEATURES;
+    let mut listening = false;
     let mut clips = Vec::with_capacity(set.clips.len());
     for clip in &set.clips {
         if cancel.load(Ordering::Relaxed) {
@@ -50,6 +50,12 @@ pub fn tap(
         let frames = match (known, &kept) {
             (Some(frames), _) => frames,
             (None, kept) => {
+                if !listening {
+                    let what =
+                        format!("listening to {} clips through {}", set.clips.len() - clips.len(), trunk.display());
+                    say(TrainSay::Note { text: what });
+                    listening = true;
+                }
                 let frames = listen(net.as_ref(), clip, set, arch, device)?;
                 if let Some(kept) = kept {
                     let fail = |reason| TrainError::Output { path: kept.clone(), reason };

@@ -14,11 +14,7 @@ use super::{
     layer::{self, Layer, Problem, Step, Still},
     music::{Music, Outputs, Replay, largest},
 };
-use crate::train::{
-    TrainError,
-    calibrate::{self, softmax},
-    folds,
-};
+use crate::train::{TrainError, calibrate::softmax, folds};
 
 /// How near the new layer stays to the old one (see [`Problem::near`]).
 const NEAR: f64 = 1e-3;
@@ -37,21 +33,12 @@ const HALF: f64 = 50.0;
 const BALANCE: f64 = 0.5;
 /// Steps of the fit at which held-out lessons are judged; the last is the most that is ever made.
 const LOOKS: [u32; 14] = [0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64];
-/// How far the output of a new genre is turned at the start.
-const TURN: f64 = 0.3;
-/// Held-out tracks of a new genre that are to be found; where more are, its output is held back for the others' sake.
-const FOUND: f64 = 0.9;
-/// Fewer tracks of a new genre than this say nothing of how many are found.
-const FINDS: usize = 5;
 /// Weight of forgetting the base data against losing held-out lessons, where the stop is read off both.
 const FORGETTING: f64 = 0.5;
 /// The first look (see [`LOOKS`]) at which a new output has found its place.
 const SETTLED: usize = 7;
 /// Steps where there are no folds to read them off.
 const BLIND: u32 = 15;
-/// Share of the lessons of one given-up genre that a new name needs to be taken for what became of it.
-const HEIR: f32 = 0.15;
-
 /// The old layer, and what its outputs became.
 pub(super) struct Parent {
     pub genres: Vec<String>,
@@ -154,24 +141,20 @@ impl Course<'_> {
             !self.cancel.load(Ordering::Relaxed)
         })?;
         self.stopped()?;
-        let back = self.hold_back(&held);
-        for (logit, back) in held.iter_mut().flat_map(|row| row.iter_mut().zip(&back)) {
-            *logit -= back;
+        let room = self.room(&layer, &held);
+        for (logit, room) in held.iter_mut().flat_map(|row| row.iter_mut().zip(&room)) {
+            *logit += room;
         }
-        let layer = layer.held_back(&back);
+        let layer = layer.shifted(&room);
         Ok(Learned { layer, fold_of, folds: count, held, steps })
     }
 
-    fn genres(&self) -> usize {
+    pub fn genres(&self) -> usize {
         self.outputs.genres.len()
     }
 
     fn stopped(&self) -> Result<(), TrainError> {
         if self.cancel.load(Ordering::Relaxed) { Err(TrainError::Stopped) } else { Ok(()) }
-    }
-
-    fn newcomers(&self) -> bool {
-        (0..self.genres()).any(|g| self.is_new(g))
     }
 
     /// A fold for each track, and how many there are: none where there is one group only.
@@ -381,10 +364,6 @@ impl Course<'_> {
         }
     }
 
-    fn is_new(&self, genre: usize) -> bool {
-        !self.parent.became.contains(&Some(genre))
-    }
-
     /// By output: some lesson names it.
     fn spoken_of(&self, learn: &[bool]) -> Vec<bool> {
         let mut spoken_of = vec![false; self.genres()];
@@ -397,7 +376,7 @@ impl Course<'_> {
     }
 
     /// As many blends of two of these rows as there are rows, the same for the same seed.
-    fn blends(&self, rows: &[f32]) -> Vec<f32> {
+    pub fn blends(&self, rows: &[f32]) -> Vec<f32> {
         let width = self.lessons.width.max(1);
         let count = rows.len() / width;
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
@@ -434,97 +413,6 @@ impl Course<'_> {
             targets.extend(target.iter().map(|t| (t / sum.max(1e-9)) as f32));
         }
         targets
-    }
-
-    /// The old layer on the new outputs: as it was, the mean of what was merged, and for a new genre the mean of all,
-    /// turned towards where its lessons lie.
-    fn start(&self, learn: &[bool]) -> Layer {
-        let old = &self.parent.layer.0;
-        let dims: &[i64] = &[0];
-        let rows: Vec<Tensor> = (0..self.genres())
-            .map(|genre| {
-                let from: Vec<i64> = (self.parent.became.iter().enumerate())
-                    .filter(|(_, b)| **b == Some(genre))
-                    .map(|(i, _)| i as i64)
-                    .collect();
-                if from.is_empty() {
-                    let mean = old.mean_dim(dims, false, tch::Kind::Float);
-                    return self.towards(genre, learn).map_or_else(|| mean.shallow_clone(), |turn| &mean + turn);
-                }
-                old.index_select(0, &Tensor::from_slice(&from)).mean_dim(dims, false, tch::Kind::Float)
-            })
-            .collect();
-        Layer(Tensor::stack(&rows, 0))
-    }
-
-    /// What tells a new genre from all that was known: Fisher's direction, by the Gaussian of what was known.
-    fn towards(&self, genre: usize, learn: &[bool]) -> Option<Tensor> {
-        let known = self.parent.known.as_ref()?;
-        let tracks = self.lessons.tracks.iter().zip(learn).filter(|(t, l)| **l && t.said() == Some(genre));
-        let means: Vec<f32> = tracks.flat_map(|(t, _)| self.lessons.mean(t)).collect();
-        (!means.is_empty())
-            .then(|| known.towards(&Tensor::from_slice(&means).view([-1, self.lessons.width as i64]), TURN))
-    }
-
-    /// What became of genres that were given up, as the lessons tell it: which names the listener gives to what the old
-    /// layer heard as one of them.
-    fn heirs(&self, learn: &[bool]) -> Vec<(String, Vec<f32>)> {
-        let mut counts: Vec<(String, Vec<f32>)> = Vec::new();
-        for (track, _) in self.lessons.tracks.iter().zip(learn).filter(|(_, l)| **l) {
-            let scores = self.heard_before(self.lessons, track.rows.clone());
-            let heard = calibrate::best(&scores).0;
-            if self.parent.became.get(heard).is_none_or(Option::is_some) {
-                continue;
-            }
-            let (Some(slug), Some(said)) = (self.parent.genres.get(heard), track.said()) else { continue };
-            let at = counts.iter().position(|(s, _)| s == slug).unwrap_or_else(|| {
-                counts.push((slug.clone(), vec![0.0; self.genres()]));
-                counts.len() - 1
-            });
-            if let Some(slot) = counts.get_mut(at).and_then(|(_, c)| c.get_mut(said)) {
-                *slot += 1.0;
-            }
-        }
-        for (_, counts) in &mut counts {
-            let sum: f32 = counts.iter().sum();
-            counts.iter_mut().for_each(|c| *c = f32::from(u8::from(*c >= 2.0 && *c >= HEIR * sum)));
-        }
-        counts.retain(|(_, c)| c.contains(&1.0));
-        counts
-    }
-
-    /// By output, what its logits lose. A new genre that has no lessons beside it but its own would take whatever looks
-    /// a little like it; its held-out tracks say how far it can be held back and is still found.
-    fn hold_back(&self, held: &[Vec<f32>]) -> Vec<f32> {
-        let mut back = vec![0.0_f32; self.genres()];
-        // What an old genre became has the whole base behind it: it is not new but in name.
-        let heirs = self.heirs(&vec![true; self.lessons.tracks.len()]);
-        let inherits = |genre: usize| heirs.iter().any(|(_, of)| of.get(genre) == Some(&1.0));
-        let new = |genre: &usize| self.is_new(*genre) && !inherits(*genre);
-        for genre in (0..self.genres()).filter(new) {
-            let tracks: Vec<Vec<&Vec<f32>>> = (self.lessons.tracks.iter())
-                .filter(|t| t.said() == Some(genre))
-                .map(|t| t.rows.clone().filter_map(|r| held.get(r)).filter(|l| !l.is_empty()).collect())
-                .filter(|rows: &Vec<&Vec<f32>>| !rows.is_empty())
-                .collect();
-            if tracks.len() < FINDS {
-                continue;
-            }
-            let found = |by: f32| {
-                let name = |rows: &Vec<&Vec<f32>>| {
-                    let held: Vec<f32> = (rows.iter())
-                        .flat_map(|l| l.iter().enumerate().map(|(g, &v)| if g == genre { v - by } else { v }))
-                        .collect();
-                    calibrate::best(&mean_scores(&held, self.genres(), 1.0)).0 == genre
-                };
-                tracks.iter().filter(|rows| name(rows)).count() as f64 / tracks.len() as f64
-            };
-            let most = (1..=40_u8).map(|i| f32::from(i) * 0.1).take_while(|by| found(*by) >= FOUND).last();
-            if let (Some(most), Some(slot)) = (most, back.get_mut(genre)) {
-                *slot = most;
-            }
-        }
-        back
     }
 
     /// Mean scores of the old layer over some rows, by its own outputs.

@@ -28,12 +28,12 @@ impl Layer {
         flat(&rows.matmul(&self.0.transpose(0, 1)))
     }
 
-    /// Every output's bias less its share of `back`.
-    pub fn held_back(&self, back: &[f32]) -> Self {
+    /// Every output's bias and its share of `by`.
+    pub fn shifted(&self, by: &[f32]) -> Self {
         let layer = self.0.copy();
         let width = layer.size().get(1).copied().unwrap_or(1) - 1;
         let mut bias = layer.narrow(1, width, 1);
-        let _ = tch::no_grad(|| bias.f_sub_(&Tensor::from_slice(back).view([-1, 1])));
+        let _ = tch::no_grad(|| bias.f_add_(&Tensor::from_slice(by).view([-1, 1])));
         Self(layer)
     }
 

@@ -10,6 +10,7 @@ mod gain;
 mod known;
 mod layer;
 mod music;
+mod newcomer;
 mod ship;
 
 use std::{sync::atomic::AtomicBool, time::Instant};

@@ -179,6 +179,10 @@ fn gather(
 ) -> Music {
     let mut rows_of = vec![(Vec::new(), Vec::new()); tracks.len()];
     for (row, &track) in track_of.iter().enumerate() {
+        // Nothing is to be learned from silence, whose embedding is 0.
+        if values.iter().skip(row * width).take(width).all(|&v| v == 0.0) {
+            continue;
+        }
         let said = targets.get(row * genres..(row + 1) * genres).is_some_and(|t| t.iter().any(|&w| w > 0.0));
         if let Some((yes, no)) = rows_of.get_mut(track as usize) {
             if said { yes.push(row) } else { no.push(row) }

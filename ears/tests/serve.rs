@@ -162,16 +162,23 @@ fn batches_fill_across_tracks() {
 }
 
 #[test]
-fn silence_is_unsure_whatever_the_network_says() {
+fn silence_is_unsure_whatever_the_network_says_and_stays_so_when_named_again() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("silence.wav");
-    support::write_wav(&path, 22_050, &vec![[0.0; 2]; 22_050 * 10]);
+    let path = folder.path().join("half-silent.wav");
+    let mut music = support::stereo(22_050, 4.5);
+    music.resize(22_050 * 15, [0.0; 2]);
+    support::write_wav(&path, 22_050, &music);
     let Session { answers, .. } = session(&[listen(0, &path)], 1, false);
-    let winners = answers.iter().find_map(|a| match a {
-        Answer::Heard { hearing, .. } => Some(hearing.timeline.winners.0.clone()),
-        _ => None,
-    });
-    assert_eq!(winners, Some(vec![UNSURE; 2]));
+    let hearing =
+        answers.into_iter().find_map(|a| if let Answer::Heard { hearing, .. } = a { Some(hearing) } else { None });
+    let hearing = hearing.unwrap();
+    assert_eq!(hearing.timeline.winners.0, [0, UNSURE, UNSURE]);
+    let track = LabelTrack { track: 7, embeddings: hearing.embeddings };
+    let Session { answers, .. } = session(&[Request::Label { id: 1, tracks: vec![track] }], 1, false);
+    assert!(
+        matches!(&answers[1], Answer::Labelled { tracks, .. } if tracks[0].winners.0 == [1, UNSURE, UNSURE]),
+        "{answers:?}"
+    );
 }
 
 #[test]

@@ -115,6 +115,15 @@ pub fn run<J: Judge>(
     Ok(())
 }
 
+/// Every value of the embedding of a silent chunk: whoever reads stored embeddings again knows it by that.
+const SILENCE: f32 = 0.0;
+
+/// The winners of chunks with these embeddings. A network names silence as well as anything; nobody would call it music.
+fn named<'a>(winners: &'a [u8], embeddings: &'a [f32], dim: usize) -> impl Iterator<Item = u8> + 'a {
+    let silent = |row: &[f32]| row.iter().all(|&x| x == SILENCE);
+    winners.iter().zip(embeddings.chunks_exact(dim)).map(move |(&w, row)| if silent(row) { UNSURE } else { w })
+}
+
 /// Nobody takes the answers any more.
 struct Gone;
 
@@ -217,12 +226,13 @@ impl<J: Judge> Batcher<'_, J> {
             at = span.end;
             let Some(track) = self.tracks.get_mut(&id).filter(|track| !track.failed) else { continue };
             track.waiting -= silent.len();
-            // A network names silence as well as anything; nobody would call it music.
-            track.winners.extend(
-                all.winners[span.clone()].iter().zip(&silent).map(|(&w, &silent)| if silent { UNSURE } else { w }),
-            );
-            track.scores.extend_from_slice(&all.scores[span.clone()]);
-            track.embeddings.extend_from_slice(&all.embeddings[span.start * dim..span.end * dim]);
+            let embeddings = &mut all.embeddings[span.start * dim..span.end * dim];
+            for (row, _) in embeddings.chunks_exact_mut(dim).zip(&silent).filter(|(_, silent)| **silent) {
+                row.fill(SILENCE);
+            }
+            track.winners.extend(named(&all.winners[span.clone()], embeddings, dim));
+            track.embeddings.extend_from_slice(embeddings);
+            track.scores.extend_from_slice(&all.scores[span]);
             self.complete(id)?;
         }
         Ok(())
@@ -306,7 +316,8 @@ impl<J: Judge> Batcher<'_, J> {
             };
             match verdicts {
                 Ok(v) => {
-                    labelled.push(Labelled { track: track.track, winners: Base64(v.winners), scores: Base64(v.scores) })
+                    let winners = Base64(named(&v.winners, &rows, dim).collect());
+                    labelled.push(Labelled { track: track.track, winners, scores: Base64(v.scores) });
                 }
                 Err(error) => {
                     return self.answer(Answer::Failed { id, stage: Stage::Classify, reason: error.to_string() });

@@ -192,6 +192,12 @@ impl Taxonomy {
         Genre::new(text).map(|genre| self.follow(genre.slug()))
     }
 
+    /// Whether lists leave it out.
+    #[must_use]
+    pub fn is_hidden(&self, genre: &Genre) -> bool {
+        self.entries.get(genre).is_some_and(|entry| entry.hidden)
+    }
+
     /// As people write it.
     #[must_use]
     pub fn name<'a>(&'a self, genre: &'a Genre) -> &'a str {

@@ -116,7 +116,7 @@ pub enum GenreCommand {
         /// The genre that it becomes
         into: String,
     },
-    /// Leave one out of lists and completion
+    /// Leave one out of lists, completion and what is written into files
     Hide {
         /// The genre
         genre: String,

@@ -43,7 +43,7 @@ impl Kept {
     }
 }
 
-/// The genres of `mix` that are written, largest first, as people write them.
+/// The genres of `mix` that are written, largest first, as people write them. A hidden one is, where the user said it.
 #[must_use]
 pub fn names(mix: &Mix, taxonomy: &Taxonomy, rules: &Rules) -> Vec<String> {
     let retained: Vec<Genre> = rules.retain.iter().filter_map(|name| taxonomy.canonical(name)).collect();
@@ -52,6 +52,7 @@ pub fn names(mix: &Mix, taxonomy: &Taxonomy, rules: &Rules) -> Vec<String> {
         // A share of exactly the limit counts: 1 of 5 is .20.
         .filter(|(genre, _)| mix.share(genre) >= rules.min_share - 1e-9)
         .filter(|(genre, _)| retained.is_empty() || retained.contains(genre))
+        .filter(|(genre, _)| mix.source() == Source::User || !taxonomy.is_hidden(genre))
         .take(rules.max_genres)
         .map(|(genre, _)| rules.names.get(genre.slug()).map_or_else(|| name(taxonomy, genre), Clone::clone))
         .collect()
@@ -209,6 +210,15 @@ mod tests {
         assert_eq!(names(&m, &Taxonomy::builtin(), &rules), ["Blues & Roots"]);
         let verdict = decide(&[], None, Some(&m), 1, &Taxonomy::builtin(), &Rules::default());
         assert_eq!(verdict, write(&["Blues"]));
+    }
+
+    #[test]
+    fn a_hidden_genre_is_written_where_the_user_said_it_and_nowhere_else() {
+        let mut taxonomy = Taxonomy::builtin();
+        taxonomy.set(&Genre::new("country").unwrap(), "Country", true);
+        let heard = |source| mix(&[("country", 6), ("blues", 4)], 10, source);
+        assert_eq!(names(&heard(Source::Model), &taxonomy, &Rules::default()), ["Blues"]);
+        assert_eq!(names(&heard(Source::User), &taxonomy, &Rules::default()), ["Country", "Blues"]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 """How the ears use the cores, and how much memory: some tracks, on one core and on all of them.
 
-    python3 scripts/ears-bench.py EARS MODEL.safetensors TRACK... [--times N]
+    python3 scripts/ears-bench.py EARS MODEL.safetensors TRACK... [--times N] [--memory]
 
 Asks one `serve` for all tracks N times over (default 4; nothing is remembered between two times) and prints tracks a
-second, CPU seconds a track without the start, and the most memory that it had; first on one core, then on all.
+second, CPU seconds a track without the start, and the most memory that it had; first on one core, then on all. With
+--memory on all cores only, and how much it had after every tenth of the tracks.
 """
 
 import argparse
@@ -13,11 +14,12 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 
 
 def heard(ears, model, tracks, cores):
-    """(wall, CPU seconds, most memory in MB) for all of `tracks` on `cores`."""
+    """(wall, CPU seconds, memory in MB after every tenth, most memory) for all of `tracks` on `cores`."""
     command = [ears, "serve", "--model", model, "--device", "cpu"]
     serve = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -29,23 +31,30 @@ def heard(ears, model, tracks, cores):
         fields = pathlib.Path(f"/proc/{serve.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def memory(what):
+        status = pathlib.Path(f"/proc/{serve.pid}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(what)) / 1024
+
+    def ask():
+        for n, track in enumerate(tracks):
+            path = base64.b64encode(os.fsencode(os.path.abspath(track))).decode()
+            serve.stdin.write(json.dumps({"ask": "listen", "id": n, "path": path}) + "\n")
+        serve.stdin.flush()
+
     begun, before = time.monotonic(), cpu()
-    for n, track in enumerate(tracks):
-        path = base64.b64encode(os.fsencode(os.path.abspath(track))).decode()
-        serve.stdin.write(json.dumps({"ask": "listen", "id": n, "path": path}) + "\n")
-    serve.stdin.flush()
-    left = len(tracks)
+    threading.Thread(target=ask, daemon=True).start()
+    left, tenths = len(tracks), []
     while left:
         answer = json.loads(serve.stdout.readline())
         if answer["say"] in ("failed", "fatal"):
             sys.exit(f"ears-bench: {answer['reason']}")
         left -= answer["say"] == "heard"
-    wall, used = time.monotonic() - begun, cpu() - before
-    status = pathlib.Path(f"/proc/{serve.pid}/status").read_text()
-    most = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+        if (len(tracks) - left) * 10 >= (len(tenths) + 1) * len(tracks):
+            tenths.append(memory("VmRSS"))
+    wall, used, most = time.monotonic() - begun, cpu() - before, memory("VmHWM")
     serve.stdin.close()
     serve.wait()
-    return wall, used, most / 1024
+    return wall, used, tenths, most
 
 
 def main():
@@ -54,15 +63,19 @@ def main():
     arguments.add_argument("model")
     arguments.add_argument("tracks", nargs="+", metavar="track")
     arguments.add_argument("--times", type=int, default=4)
+    arguments.add_argument("--memory", action="store_true")
     given = arguments.parse_args()
     tracks = given.tracks * given.times
     cores = sorted(os.sched_getaffinity(0))
     walls = []
-    for some in ({cores[0]}, set(cores)):
-        wall, cpu, most = heard(given.ears, given.model, tracks, some)
+    for some in (set(cores),) if given.memory else ({cores[0]}, set(cores)):
+        wall, cpu, tenths, most = heard(given.ears, given.model, tracks, some)
         walls.append(wall)
         print(f"{len(some)} core(s)  {len(tracks) / wall:6.2f} tracks/s  {cpu / len(tracks):.3f} s of CPU a track  {most:.0f} MB")
-    print(f"scaling    {walls[0] / walls[1]:.2f}")
+    if given.memory:
+        print("after every tenth:", *(f"{mb:.0f}" for mb in tenths), "MB")
+    else:
+        print(f"scaling    {walls[0] / walls[1]:.2f}")
 
 
 if __name__ == "__main__":

@@ -123,6 +123,10 @@ class Scene:
         after = base.named(head)
         here = base.unseen[np.isin(base.clips.names[base.unseen], self.genres)]
 
+        said = after.copy()
+        said[corrected] = labels
+        library = self.pool + self.test
+
         def gain(at, names):
             return float((after[at] == names[at]).mean() - (self.before[at] == names[at]).mean())
 
@@ -130,6 +134,9 @@ class Scene:
             "gain": gain(self.test, self.names),
             "before": float((self.before[self.test] == self.names[self.test]).mean()),
             "base": gain(here, base.clips.names),
+            "mistakes": float((self.before[corrected] != self.names[corrected]).mean()),
+            # Their whole library as they then see it: what they said stands, the rest is named anew.
+            "library": float((said[library] == self.names[library]).mean() - (self.before[library] == self.names[library]).mean()),
             "said": report["mine"]["gain"],
             "passed": self.desk.gate(report),
             "poisoned": report["poisoned"] is not None,

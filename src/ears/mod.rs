@@ -12,7 +12,7 @@ mod work;
 use std::{
     collections::{HashMap, VecDeque},
     io::{BufRead, BufReader, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread::JoinHandle,
@@ -298,6 +298,16 @@ impl Listener<'_> {
     }
 }
 
+/// The program of the ears, to be told what to do.
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    // Torch's idle threads would spin on cores that others want: a step of learning took ten times as long.
+    if std::env::var_os("OMP_WAIT_POLICY").is_none() {
+        command.env("OMP_WAIT_POLICY", "passive");
+    }
+    command
+}
+
 /// One process of the ears.
 struct Process {
     child: Child,
@@ -308,14 +318,10 @@ struct Process {
 
 impl Process {
     fn start(setup: &Setup) -> Result<Self, String> {
-        let mut command = Command::new(&setup.program);
+        let mut command = command(&setup.program);
         command.arg("serve").arg("--model").arg(&setup.model).args(["--device", &setup.device]);
         if setup.workers > 0 {
             command.args(["--workers", &setup.workers.to_string()]);
-        }
-        // Torch's idle threads would spin on the cores that decode: a training step took ten times as long.
-        if std::env::var_os("OMP_WAIT_POLICY").is_none() {
-            command.env("OMP_WAIT_POLICY", "passive");
         }
         let mut child = command
             .stdin(Stdio::piped())

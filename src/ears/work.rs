@@ -7,7 +7,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     os::unix::process::CommandExt,
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -42,7 +42,7 @@ pub fn work(
     let mut file = tempfile::NamedTempFile::new().map_err(|e| job_file(&e))?;
     serde_json::to_writer(&mut file, job).map_err(|e| job_file(&e))?;
     file.flush().map_err(|e| job_file(&e))?;
-    let mut child = Command::new(program)
+    let mut child = super::command(program)
         .arg(what)
         .arg("--job")
         .arg(file.path())

@@ -9,6 +9,7 @@ mod figures;
 mod judge;
 mod paper;
 mod sections;
+mod tables;
 
 use std::{
     fs,

@@ -17,7 +17,7 @@ pub(super) struct Published {
     song_file: &'static str,
 }
 
-pub(super) const PUBLISHED: [Published; 3] = [
+const PUBLISHED: [Published; 3] = [
     Published {
         arch: "cnn",
         title: "CNN",
@@ -46,6 +46,11 @@ pub(super) const PUBLISHED: [Published; 3] = [
         song_file: "lcrnnTest.json",
     },
 ];
+
+/// A network's row, by its architecture.
+pub(super) fn published(arch: &str) -> Option<&'static Published> {
+    PUBLISHED.iter().find(|p| p.arch == arch)
+}
 
 /// The authors' per-epoch curves.
 #[derive(Clone, Debug, serde::Deserialize)]

@@ -10,21 +10,21 @@ use super::{
     document::{Block, plain},
     figures::{self, Line},
     judge,
-    paper::{PUBLISHED, Published},
+    paper::published,
+    tables::{self, chunk_numbers},
 };
 use crate::train::{
     TrainError,
-    calibrate::{self, ClipVerdict, Judged},
+    calibrate::{self, ClipVerdict},
     data::Set,
-    fit,
     job::RunRecord,
 };
 
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-fn mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
+pub(super) fn mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let n = values.clone().count();
     values.sum::<f64>() / n.max(1) as f64
 }
@@ -34,15 +34,15 @@ fn deviation(values: impl Iterator<Item = f64> + Clone) -> f64 {
     mean(values.map(move |v| (v - m).powi(2))).sqrt()
 }
 
-fn text(s: &str) -> Block {
+pub(super) fn text(s: &str) -> Block {
     Block::Text(s.to_owned())
 }
 
-fn heading(s: &str) -> Block {
+pub(super) fn heading(s: &str) -> Block {
     Block::Heading(2, s.to_owned())
 }
 
-fn strings(cells: &[&str]) -> Vec<String> {
+pub(super) fn strings(cells: &[&str]) -> Vec<String> {
     cells.iter().map(|c| (*c).to_owned()).collect()
 }
 
@@ -55,26 +55,6 @@ pub(super) fn clip_accuracy(subject: &Subject) -> (f64, usize, usize) {
 
 fn verdicts(subject: &Subject) -> Vec<ClipVerdict> {
     calibrate::clips(&subject.honest().0, f64::from(subject.card.temperature))
-}
-
-/// Chunk accuracy and the paper's loss of chunks.
-fn chunk_numbers(chunks: &[Judged]) -> (f64, f64) {
-    let each = |c: &Judged| {
-        let scores = c.scores(1.0);
-        let truth = usize::from(c.label);
-        (f64::from(u8::from(calibrate::best(&scores).0 == truth)), fit::bce(&scores, truth))
-    };
-    (mean(chunks.iter().map(|c| each(c).0)), mean(chunks.iter().map(|c| each(c).1)))
-}
-
-fn watched(run: &RunRecord) -> Vec<Judged> {
-    let chunk = |(clip, label, logits): &(u32, u8, Vec<f32>)| Judged {
-        clip: *clip,
-        fold: run.score.fold,
-        label: *label,
-        logits: logits.clone(),
-    };
-    run.watched.iter().map(chunk).collect()
 }
 
 /// Every section.
@@ -105,7 +85,7 @@ pub(super) fn all(
             subject.card.name
         )));
     }
-    tables(subjects, &mut blocks);
+    tables::all(subjects, &mut blocks);
     let mut draw = |blocks: &mut Vec<Block>, file: String, drawn: figures::Drawn, caption: &str| match drawn {
         Ok(svg) => blocks.push(Block::Figure(file, svg, caption.to_owned())),
         Err(e) => say(TrainSay::Note { text: format!("figure {file}: {e}") }),
@@ -118,59 +98,6 @@ pub(super) fn all(
 }
 
 type Draw<'a> = dyn FnMut(&mut Vec<Block>, String, figures::Drawn, &str) + 'a;
-
-fn published(arch: &str) -> Option<&'static Published> {
-    PUBLISHED.iter().find(|p| p.arch == arch)
-}
-
-/// Tables I and II of the paper.
-fn tables(subjects: &[Subject], blocks: &mut Vec<Block>) {
-    let head = [
-        "network",
-        "paper, validation",
-        "paper, test",
-        "ours, paper's protocol (LEAKY), validation",
-        "test",
-        "ours, artist folds",
-    ];
-    let mut accuracy = Vec::new();
-    let mut loss = Vec::new();
-    for s in subjects {
-        let theirs = published(&s.card.arch);
-        let leaky: Vec<&RunRecord> = s.under(Split::Paper);
-        let over = |sides: Vec<Vec<Judged>>| {
-            let sides: Vec<(f64, f64)> = sides.iter().filter(|c| !c.is_empty()).map(|c| chunk_numbers(c)).collect();
-            (!sides.is_empty()).then(|| (mean(sides.iter().map(|n| n.0)), mean(sides.iter().map(|n| n.1))))
-        };
-        let (valid, test) =
-            (over(leaky.iter().map(|r| watched(r)).collect()), over(leaky.iter().map(|r| r.chunks()).collect()));
-        let artist = over(s.under(Split::Artist).iter().map(|r| r.chunks()).collect());
-        let none = || "-".to_owned();
-        let share = |n: Option<(f64, f64)>| n.map_or_else(none, |n| percent(n.0));
-        let value = |n: Option<(f64, f64)>| n.map_or_else(none, |n| format!("{:.4}", n.1));
-        accuracy.push(vec![
-            s.card.name.clone(),
-            theirs.map_or_else(none, |p| format!("{} %", p.accuracy.0)),
-            theirs.map_or_else(none, |p| format!("{} %", p.accuracy.1)),
-            share(valid),
-            share(test),
-            share(artist),
-        ]);
-        loss.push(vec![
-            s.card.name.clone(),
-            theirs.map_or_else(none, |p| p.loss.0.to_string()),
-            theirs.map_or_else(none, |p| p.loss.1.to_string()),
-            value(valid),
-            value(test),
-            value(artist),
-        ]);
-    }
-    blocks.push(heading("Table I: chunk accuracy"));
-    blocks.push(Block::Table(strings(&head), accuracy));
-    blocks.push(heading("Table II: loss (binary cross-entropy of the softmax, as in the authors' code)"));
-    blocks.push(Block::Table(strings(&head), loss));
-    blocks.push(text("- means that no finished run under that split lies beside the weights."));
-}
 
 /// Fig. 5 and 6: the first run of each network, and the authors' own curves.
 fn curves(

@@ -91,36 +91,39 @@ impl Course<'_> {
         counts
     }
 
-    /// By output, what its logits gain. A new genre has no lessons but its own: fitted with them it would take whatever
-    /// looks a little like it, or find none that its lessons do not name. Its held-out tracks say how much room it needs,
-    /// and the music between what was known how much of it is to be had.
+    /// By output, what its logits gain. A new genre that has no lessons beside it but its own would take whatever looks a
+    /// little like it, or be found in nothing that its lessons do not name. Its held-out tracks say how much room it
+    /// needs; the other lessons and the music between what was known, how much of it is to be had.
     pub fn room(&self, layer: &Layer, held: &[Vec<f32>]) -> Vec<f32> {
         let mut room = vec![0.0_f32; self.genres()];
         // What an old genre became has the whole base behind it: it is not new but in name.
         let heirs = self.heirs(&vec![true; self.lessons.tracks.len()]);
         let inherits = |genre: usize| heirs.iter().any(|(_, of)| of.get(genre) == Some(&1.0));
         let between = self.between(layer);
+        // What was said of each track, and the logits of its rows by a layer that did not learn from it.
+        let judged: Vec<(usize, Vec<f32>)> = (self.lessons.tracks.iter())
+            .filter_map(|t| Some((t.said()?, t.rows.clone().filter_map(|r| held.get(r)).flatten().copied().collect())))
+            .filter(|(_, logits): &(usize, Vec<f32>)| !logits.is_empty())
+            .collect();
         for (genre, slot) in room.iter_mut().enumerate().filter(|(g, _)| self.is_new(*g) && !inherits(*g)) {
-            let tracks: Vec<Vec<f32>> = (self.lessons.tracks.iter())
-                .filter(|t| t.said() == Some(genre))
-                .map(|t| t.rows.clone().filter_map(|r| held.get(r)).flatten().copied().collect())
-                .filter(|logits: &Vec<f32>| !logits.is_empty())
-                .collect();
-            if tracks.len() < FINDS {
+            let own = judged.iter().filter(|(said, _)| *said == genre).count();
+            if own < FINDS {
                 continue;
             }
-            let found = |by: f32| {
-                let named = tracks.iter().filter(|t| calibrate::best(&self.scores(t, genre, by)).0 == genre);
-                named.count() as f64 / tracks.len() as f64
-            };
-            let taken = |by: f32| self.scores(&between, genre, by).get(genre).copied().unwrap_or(0.0);
+            let mut before = f64::NEG_INFINITY;
             for by in (-ROOM..=ROOM).map(|i| f32::from(i) * ROOM_STEP) {
-                // Room that nobody can measure is not given.
-                if by > 0.0 && (between.is_empty() || taken(by) > TAKEN) {
+                let scores = judged.iter().map(|(said, logits)| (*said, self.scores(logits, genre, by)));
+                let (found, told) = scores.fold((0, 0.0), |(found, told), (said, scores)| {
+                    let here = said == genre && calibrate::best(&scores).0 == genre;
+                    (found + usize::from(here), told + scores.get(said).copied().unwrap_or(0.0))
+                });
+                // Room that costs the other lessons more than it gives, or that nobody can measure, is not given.
+                let taken = || self.scores(&between, genre, by).get(genre).copied().unwrap_or(0.0);
+                if by > 0.0 && (told <= before || between.is_empty() || taken() > TAKEN) {
                     break;
                 }
-                *slot = by;
-                if found(by) >= FOUND {
+                (*slot, before) = (by, told);
+                if found as f64 >= FOUND * own as f64 {
                     break;
                 }
             }

@@ -58,8 +58,9 @@ bench: setup ## the benchmarks: stages, search at 10,000 and 100,000 tracks, 100
 	python3 scripts/desk-bench.py $(built)/deepcuts $(built)/scripted-ears
 
 .PHONY: accept
-accept: build ## the acceptance run over real music and data: make accept MUSIC=DIR DATA=DIR
+accept: build ## the acceptance run over real music, then the simulated listener: make accept MUSIC=DIR DATA=DIR
 	@scripts/accept.sh "$$DEEPCUTS_MUSIC" "$$DEEPCUTS_DATA"
+	@if [ -n "$$DEEPCUTS_DATA" ]; then $(MAKE) listener DATA="$$DEEPCUTS_DATA"; fi
 
 .PHONY: models
 models: build ## train the models that are shipped, and their reports: make models DATA=DIR

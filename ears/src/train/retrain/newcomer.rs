@@ -13,7 +13,7 @@ use crate::train::calibrate;
 const TURN: f64 = 0.3;
 /// Held-out tracks of a new genre that are to be found: its output gets the least room in which they are.
 const FOUND: f64 = 0.9;
-/// Share of the music between what was known, none of it of the new genre, that it may take for that.
+/// Share of the music between what was known, none of it of a new genre, that all of them together may take for that.
 const TAKEN: f64 = 0.045;
 /// The most that a logit gains or loses, and the steps that are tried.
 const ROOM: i8 = 40;
@@ -105,7 +105,9 @@ impl Course<'_> {
             .filter_map(|t| Some((t.said()?, t.rows.clone().filter_map(|r| held.get(r)).flatten().copied().collect())))
             .filter(|(_, logits): &(usize, Vec<f32>)| !logits.is_empty())
             .collect();
-        for (genre, slot) in room.iter_mut().enumerate().filter(|(g, _)| self.is_new(*g) && !inherits(*g)) {
+        let new: Vec<usize> = (0..self.genres()).filter(|&g| self.is_new(g) && !inherits(g)).collect();
+        let most = TAKEN / new.len().max(1) as f64;
+        for genre in new {
             let own = judged.iter().filter(|(said, _)| *said == genre).count();
             if own < FINDS {
                 continue;
@@ -119,10 +121,13 @@ impl Course<'_> {
                 });
                 // Room that costs the other lessons more than it gives, or that nobody can measure, is not given.
                 let taken = || self.scores(&between, genre, by).get(genre).copied().unwrap_or(0.0);
-                if by > 0.0 && (told <= before || between.is_empty() || taken() > TAKEN) {
+                if by > 0.0 && (told <= before || between.is_empty() || taken() > most) {
                     break;
                 }
-                (*slot, before) = (by, told);
+                before = told;
+                if let Some(slot) = room.get_mut(genre) {
+                    *slot = by;
+                }
                 if found as f64 >= FOUND * own as f64 {
                     break;
                 }

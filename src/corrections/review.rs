@@ -3,7 +3,8 @@
 //! Three things are multiplied. *Doubt*: how little the model is to be believed on the track. *Reach*: how many other
 //! doubtful tracks sound like it, for they are learned with it. *Novelty*: how unlike it is to what was corrected
 //! already and to what stands above it in the queue. Taken greedily, the best first. Nothing is random: the same
-//! library gives the same queue. The simulated listener (docs/listener) does not find it better than a random order.
+//! library gives the same queue. The simulated listener (docs/listener) finds more mistakes by it than in random order,
+//! and learns as much from them.
 
 use super::space::Space;
 use crate::store::{Heard, Store, StoreError};

@@ -15,4 +15,14 @@ if [ ! -e "$lib/libtorch_cuda.so" ]; then
 fi
 LD_LIBRARY_PATH="$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 export LD_LIBRARY_PATH
-OUT=$out SEEDS=${SEEDS:-0,1,2} exec "$root/scripts/models.sh" "$data"
+OUT=$out SEEDS=${SEEDS:-0,1,2} FOLDS=${FOLDS:-0 1 2 3 4} "$root/scripts/models.sh" "$data"
+# The authors' own front ends and recipes, from the audio there is (four genres are well covered): a fold by artist, and
+# their own protocol.
+[ -d "$data/gtzan-audio" ] || exit 0
+deepcuts=${DEEPCUTS:-$root/target/release/deepcuts}
+for arch in cnn crnn crnn-long; do
+    for protocol in artist paper; do
+        "$deepcuts" train "$data/gtzan-audio" --arch "$arch" --recipe "$arch-paper" --protocol "$protocol" --fold 0 \
+            --tracks "$data/gtzan-tracks.csv" --resume --out "$out/authors-$protocol"
+    done
+done

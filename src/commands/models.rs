@@ -247,7 +247,8 @@ fn list(desk: &Desk, format: Form) -> anyhow::Result<Outcome> {
                 clean(&card.arch),
                 card.front_end.name(),
                 card.genres.len(),
-                accuracy(&card).map_or_else(|| "not judged".to_owned(), |a| format!("{:.1} % of clips", a * 100.0)),
+                accuracy(&card)
+                    .map_or_else(|| "not judged".to_owned(), |a| format!("{:.1} % of {}", a * 100.0, judged(&card))),
                 clean_path(&path)
             )?;
         }
@@ -262,6 +263,11 @@ fn list(desk: &Desk, format: Form) -> anyhow::Result<Outcome> {
 fn accuracy(card: &ModelCard) -> Option<f64> {
     let n = card.folds.len();
     (n > 0).then(|| card.folds.iter().map(|f| f.clip_accuracy).sum::<f64>() / n as f64)
+}
+
+/// What a model was judged on: one that was retrained, on its user's corrections.
+fn judged(card: &ModelCard) -> &'static str {
+    if card.parent.is_some() { "your tracks" } else { "clips" }
 }
 
 fn document(path: &Path, card: &ModelCard, used: bool) -> serde_json::Value {
@@ -309,7 +315,7 @@ fn show(desk: &Desk, model: &str, format: Form) -> anyhow::Result<Outcome> {
         )?;
     }
     if let Some(mean) = accuracy(&card) {
-        writeln!(out, "mean        {:.1} % of clips", mean * 100.0)?;
+        writeln!(out, "mean        {:.1} % of {}", mean * 100.0, judged(&card))?;
     }
     if let Some(u) = &card.unsure {
         writeln!(

@@ -1,6 +1,8 @@
 //! What a model's card says, as lines.
 
-use deepcuts_protocol::{ModelCard, Paired};
+use std::collections::BTreeMap;
+
+use deepcuts_protocol::{FoldScore, ModelCard, Paired};
 use ratatui::text::{Line, Span};
 
 use crate::{
@@ -54,25 +56,36 @@ fn gained(p: &Paired) -> String {
     )
 }
 
+/// A line a fold, with the accuracy of every seed.
+fn by_fold(card: &ModelCard) -> Vec<String> {
+    let mut folds: BTreeMap<u32, Vec<&FoldScore>> = BTreeMap::new();
+    card.folds.iter().for_each(|run| folds.entry(run.fold).or_default().push(run));
+    let line = |(fold, runs): (u32, Vec<&FoldScore>)| {
+        let seeds: Vec<String> = runs.iter().map(|run| format!("{:.1}", run.clip_accuracy * 100.0)).collect();
+        let unseen = if card.held_out_fold == Some(fold) { ", never seen by these weights" } else { "" };
+        let clips = runs.iter().map(|run| run.clips).max().unwrap_or(0);
+        format!("fold {fold}: {} % of {clips} clips{unseen}", seeds.join(", "))
+    };
+    folds.into_iter().map(line).collect()
+}
+
 /// What a card says, as labelled text.
 fn facts(card: &ModelCard) -> Vec<(&'static str, String)> {
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
-    let mut facts = vec![("network", format!("{} behind {}", card.arch, card.front_end.name()))];
+    let mut facts = vec![("network", format!("{}, on the mel of {}", card.arch, card.front_end.name()))];
     if let Some(parameters) = card.parameters {
         facts.push(("size", format!("{} parameters", thousands(parameters as usize))));
     }
     facts.push(("chunk", format!("{:.2} s", f64::from(card.chunk_ms) / 1000.0)));
     facts.push(("genres", card.genres.join(", ")));
     if !card.folds.is_empty() {
+        let of = if card.parent.is_some() { "your tracks" } else { "clips" };
         let mean = card.folds.iter().map(|f| f.clip_accuracy).sum::<f64>() / card.folds.len() as f64;
         facts.push((
             "accuracy",
-            format!("{} of clips by artists it never heard (mean of {} runs)", percent(mean), card.folds.len()),
+            format!("{} of {of} by artists it never heard (mean of {} runs)", percent(mean), card.folds.len()),
         ));
-        for fold in &card.folds {
-            let text = format!("fold {}: {} of {} clips", fold.fold + 1, percent(fold.clip_accuracy), fold.clips);
-            facts.push(("", text));
-        }
+        facts.extend(by_fold(card).into_iter().map(|text| ("", text)));
     }
     if let Some(error) = card.calibration_error {
         facts.push(("calibration", format!("scores are off by {} on average", percent(error))));

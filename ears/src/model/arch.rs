@@ -33,8 +33,8 @@ pub(crate) trait Net: Send {
     fn take_trunk(&mut self, _trunk: &Musicnn) {}
     /// `[batch, embedding]` to logits.
     fn head(&self, embedding: &Tensor, train: bool) -> Tensor;
-    /// Give up training for speed: fold BatchNorm, prepack for batches of `batch`.
-    fn fold(&mut self, batch: i64);
+    /// Give up training for speed on a CPU: fold BatchNorm, bring the weights into the form that listens fastest.
+    fn fold(&mut self);
 }
 
 /// An architecture.

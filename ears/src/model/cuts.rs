@@ -135,10 +135,10 @@ impl Net for Cuts {
         self.head.forward(&embedding.dropout(0.4, train))
     }
 
-    fn fold(&mut self, _batch: i64) {
+    fn fold(&mut self) {
         for conv in [&mut self.first, &mut self.second, &mut self.mix, &mut self.last] {
-            conv.fold(None);
+            conv.fold();
         }
-        self.blocks.iter_mut().for_each(|b| b.fold(None));
+        self.blocks.iter_mut().for_each(|b| b.fold());
     }
 }

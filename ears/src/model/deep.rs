@@ -140,7 +140,7 @@ impl Net for Deep {
     }
 
     /// The trunk comes folded.
-    fn fold(&mut self, _batch: i64) {}
+    fn fold(&mut self) {}
 
     fn take_trunk(&mut self, trunk: &Musicnn) {
         self.trunk = Some(trunk.to_device(self.hidden.device()));

@@ -1,12 +1,14 @@
 //! The few layers that the networks are made of.
 //!
 //! A convolution knows two forms: as it is trained (with BatchNorm), and folded for listening, where BatchNorm has
-//! become part of the weights and, where it pays, the weights lie in oneDNN's own blocked order.
+//! become part of the weights and, with a pooling behind it, the weights take the form of `winograd.rs` where they can.
 
 use tch::{
     Device, Kind, Tensor,
     nn::{self, Init},
 };
+
+use super::winograd::Pooled;
 
 /// Geometry of a convolution over (height, width).
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +50,7 @@ pub(super) struct ConvBlock {
     bias: Option<Tensor>,
     norm: Norm,
     folded: Option<Folded>,
+    pooled: Option<Pooled>,
 }
 
 #[derive(Debug)]
@@ -71,7 +74,7 @@ impl ConvBlock {
             let bound = 1.0 / ((taps * shape.inputs) as f64).sqrt();
             vs.var("bias", &[shape.outputs], Init::Uniform { lo: -bound, up: bound })
         });
-        Self { shape, weight, bias, norm: Norm::new(&(vs / "norm"), shape.outputs), folded: None }
+        Self { shape, weight, bias, norm: Norm::new(&(vs / "norm"), shape.outputs), folded: None, pooled: None }
     }
 
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
@@ -81,6 +84,9 @@ impl ConvBlock {
     /// The block and a max pooling of `pool` x `pool` behind it. ReLU never falls, so it may follow the pooling, where
     /// there is less of it to do, forwards and backwards.
     pub fn forward_pooled(&self, x: &Tensor, pool: i64, train: bool) -> Tensor {
+        if let (Some(pooled), false) = (&self.pooled, train) {
+            return pooled.forward(x);
+        }
         self.before_relu(x, train).max_pool2d([pool, pool], [pool, pool], [0, 0], [1, 1], false).relu_()
     }
 
@@ -95,31 +101,23 @@ impl ConvBlock {
         }
     }
 
-    /// Make BatchNorm part of the weights. With `input` (batch, height, width) they are laid out for oneDNN's opaque
-    /// tensors, and the block then takes and gives such tensors only.
-    pub fn fold(&mut self, input: Option<[i64; 3]>) {
+    /// Make BatchNorm part of the weights.
+    pub fn fold(&mut self) {
         let (scale, shift) = self.norm.affine();
         let weight = &self.weight * scale.view([-1, 1, 1, 1]);
         let bias = match &self.bias {
             Some(b) => b * &scale + shift,
             None => shift,
         };
-        let s = &self.shape;
-        let (weight, bias) = match input {
-            Some([n, h, w]) => {
-                let size = [n, s.inputs, h, w];
-                let packed = weight.g_to_mkldnn(None).mkldnn_reorder_conv2d_weight(
-                    s.padding,
-                    s.stride,
-                    s.dilation,
-                    1,
-                    &size[..],
-                );
-                (packed, bias.g_to_mkldnn(None))
-            }
-            None => (weight, bias),
-        };
         self.folded = Some(Folded { weight, bias });
+    }
+
+    /// As [`Self::fold`], for [`Self::forward_pooled`] on maps of `size`.
+    pub fn fold_pooled(&mut self, pool: i64, size: [i64; 2]) {
+        self.fold();
+        if Pooled::fits(self.shape.kernel, pool, size) {
+            self.pooled = self.folded.take().map(|f| Pooled::new(&f.weight, f.bias, pool));
+        }
     }
 }
 

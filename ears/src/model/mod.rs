@@ -12,6 +12,7 @@ mod musicnn;
 mod network;
 mod paper;
 pub(crate) mod weights;
+mod winograd;
 
 use std::path::PathBuf;
 

@@ -105,7 +105,7 @@ impl Network {
     }
 
     fn fold(&mut self) {
-        tch::no_grad(|| self.net.fold(self.batch as i64));
+        tch::no_grad(|| self.net.fold());
     }
 
     /// The card of the loaded model.

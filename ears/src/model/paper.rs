@@ -125,7 +125,6 @@ pub(super) struct Paper {
     gru_last: Option<(Gru, Norm, f64)>,
     dense: Vec<Linear>,
     head: Linear,
-    opaque: bool,
 }
 
 impl Paper {
@@ -147,7 +146,6 @@ impl Paper {
                 .collect(),
             head: Linear::new(&(vs / "head"), shape.embedding(), genres),
             shape,
-            opaque: false,
         }
     }
 }
@@ -158,14 +156,10 @@ impl Net for Paper {
             Some(gru) => gru.forward(x, train),
             None => x.shallow_clone(),
         };
-        let opaque = self.opaque && !train;
         // One channel, laid out channels-last: what follows stays so, which learns a third faster on a CPU.
-        x = if opaque { x.unsqueeze(1).contiguous().g_to_mkldnn(None) } else { x.unsqueeze(-1).permute([0, 3, 1, 2]) };
+        x = x.unsqueeze(-1).permute([0, 3, 1, 2]);
         for (conv, pool) in &self.convs {
             x = conv.forward_pooled(&x, *pool, train);
-        }
-        if opaque {
-            x = x.to_dense(None, false);
         }
         let mut x = match &self.gru_last {
             Some((gru, norm, dropout)) => {
@@ -187,10 +181,9 @@ impl Net for Paper {
         self.head.forward(&embedding.dropout(dropout, train))
     }
 
-    fn fold(&mut self, batch: i64) {
-        self.opaque = tch::utils::has_mkldnn();
-        for ((conv, _), (_, size, _)) in self.convs.iter_mut().zip(self.shape.conv_shapes()) {
-            conv.fold(self.opaque.then_some([batch, size[0], size[1]]));
+    fn fold(&mut self) {
+        for ((conv, pool), (_, size, _)) in self.convs.iter_mut().zip(self.shape.conv_shapes()) {
+            conv.fold_pooled(*pool, size);
         }
     }
 }

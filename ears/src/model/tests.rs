@@ -89,9 +89,12 @@ fn save(folder: &std::path::Path, vs: &VarStore, mut card: ModelCard) -> PathBuf
 
 #[test]
 fn the_fast_form_names_what_the_trained_form_names() {
-    for (arch, front_end) in
-        [(Arch::Cuts, FrontEnd::Cuts), (Arch::Cnn, FrontEnd::Cuts), (Arch::Crnn, FrontEnd::Paper128)]
-    {
+    for (arch, front_end) in [
+        (Arch::Cuts, FrontEnd::Cuts),
+        (Arch::Cnn, FrontEnd::Cuts),
+        (Arch::Crnn, FrontEnd::Paper128),
+        (Arch::CrnnLong, FrontEnd::Paper128),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let path = write_model(folder.path(), arch, front_end);
         let n = 5;

@@ -15,6 +15,7 @@ deepcuts=${DEEPCUTS:-$root/target/release/deepcuts}
 out=${OUT:-$root/models}
 about='GTZAN: 30 s clips of ten genres as mel features (791 clips; duplicates and mislabelled pairs removed). Research data, never cleared for redistribution: no audio and no features are shipped, only weights and embeddings.'
 trunk='Its frozen trunk is musicnn (ISC), which others trained on the Million Song Dataset. That may hold artists, and recordings, of GTZAN: held out here means held out of what was trained here.'
+teacher='Its teacher, deep, listens through musicnn (ISC), which others trained on the Million Song Dataset. That may hold artists, and recordings, of GTZAN: held out here means held out of what was trained here.'
 licence='MIT OR Apache-2.0; what it was trained on is research data'
 tracks=
 [ -f "$data/gtzan-tracks.csv" ] && tracks="--tracks $data/gtzan-tracks.csv"
@@ -24,7 +25,10 @@ export OMP_WAIT_POLICY=passive
 # train ARCH FOLDER OPTION...
 train() {
     data_said=$about
-    [ "$1" = deep ] && data_said="$about $trunk"
+    case $1 in
+        deep) data_said="$about $trunk" ;;
+        cuts) data_said="$about $teacher" ;;
+    esac
     arch=$1 to=$2
     shift 2
     # shellcheck disable=SC2086 -- tracks is a list of words

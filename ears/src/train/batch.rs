@@ -6,8 +6,10 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{
     data::Set,
-    recipe::{Augment, Crop},
+    mixtures::Taught,
+    recipe::{Augment, Crop, Recipe},
 };
+use crate::model::Arch;
 
 /// A stretch of a clip that a chunk may be taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,27 @@ pub struct Sampler<'a> {
     pub smoothing: f64,
     /// Seed of the run.
     pub seed: u64,
+    /// Drawn from instead of `items`.
+    pub taught: Option<&'a Taught>,
+}
+
+impl<'a> Sampler<'a> {
+    /// What a recipe draws from `items`.
+    #[must_use]
+    pub fn of(set: &'a Set, arch: Arch, recipe: &'a Recipe, items: Vec<Item>, seed: u64) -> Self {
+        let fit = &recipe.fit;
+        Self {
+            set,
+            items,
+            chunk: set.chunk(arch.input()[0].unsigned_abs() as usize),
+            batch: fit.batch as usize,
+            augment: &recipe.augment,
+            mixup: fit.mixup,
+            smoothing: fit.label_smoothing,
+            seed,
+            taught: None,
+        }
+    }
 }
 
 impl Sampler<'_> {
@@ -83,6 +106,9 @@ impl Sampler<'_> {
     /// The minibatch of `step`.
     #[must_use]
     pub fn draw(&self, step: usize) -> Batch {
+        if let Some(taught) = self.taught {
+            return taught.draw(self, step);
+        }
         let per_epoch = self.steps_an_epoch();
         let order = self.order((step / per_epoch) as u64);
         let first = (step % per_epoch) * self.batch;
@@ -242,7 +268,7 @@ fn mix(batch: &mut Batch, size: usize, genres: usize, beta: f64, rng: &mut ChaCh
 }
 
 /// Beta(b, b) by Johnk's method, which is quick for b below 1.
-fn symmetric_beta(b: f64, rng: &mut ChaCha8Rng) -> f64 {
+pub(super) fn symmetric_beta(b: f64, rng: &mut ChaCha8Rng) -> f64 {
     for _ in 0..100 {
         let (x, y) = (rng.random::<f64>().powf(1.0 / b), rng.random::<f64>().powf(1.0 / b));
         if x + y > 0.0 && x + y <= 1.0 {
@@ -343,8 +369,17 @@ mod tests {
         let augment = plain();
         let items = grid(&set, &[0, 1, 2, 3, 4, 5], 16);
         assert_eq!(items.len(), 12);
-        let sampler =
-            Sampler { set: &set, items, chunk: 16, batch: 4, augment: &augment, mixup: 0.3, smoothing: 0.1, seed: 3 };
+        let sampler = Sampler {
+            set: &set,
+            items,
+            chunk: 16,
+            batch: 4,
+            augment: &augment,
+            mixup: 0.3,
+            smoothing: 0.1,
+            seed: 3,
+            taught: None,
+        };
         let (a, b) = (sampler.draw(5), sampler.draw(5));
         assert_eq!((a.chunks, a.targets), (b.chunks, b.targets));
         let mut seen = [0; 3];
@@ -365,8 +400,17 @@ mod tests {
         set.clips.iter_mut().take(5).for_each(|c| c.group = 9);
         let augment = Augment { balance: 1.0, ..plain() };
         let items = whole(&set, &[0, 1, 2, 3, 4, 5]);
-        let sampler =
-            Sampler { set: &set, items, chunk: 16, batch: 4, augment: &augment, mixup: 0.0, smoothing: 0.0, seed: 3 };
+        let sampler = Sampler {
+            set: &set,
+            items,
+            chunk: 16,
+            batch: 4,
+            augment: &augment,
+            mixup: 0.0,
+            smoothing: 0.0,
+            seed: 3,
+            taught: None,
+        };
         let mut drawn = [0; 6];
         (0..1000).for_each(|epoch| sampler.order(epoch).into_iter().for_each(|i| drawn[i] += 1));
         assert!((2700..3300).contains(&drawn[5]), "half of 6000 for the artist with one clip: {drawn:?}");
@@ -386,6 +430,7 @@ mod tests {
             mixup: 0.0,
             smoothing: 0.0,
             seed: 0,
+            taught: None,
         };
         for step in 0..20 {
             let batch = sampler.draw(step);

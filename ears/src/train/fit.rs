@@ -11,6 +11,7 @@ use super::{
     calibrate::Judged,
     checkpoint::{self, Progress},
     data::Set,
+    mixtures::Taught,
     optimiser::{self, Rule},
     recipe::{Keep, Loss, Recipe, Schedule},
 };
@@ -33,9 +34,12 @@ pub(super) struct Run<'a> {
     pub fold: u32,
     pub seed: u64,
     pub device: Device,
-    pub checkpoint: PathBuf,
+    /// Where it is kept while it runs, if it takes long.
+    pub checkpoint: Option<PathBuf>,
     pub fingerprint: String,
     pub resume: bool,
+    /// Learned from instead of the labels of `learn`.
+    pub taught: Option<Taught>,
 }
 
 /// A network with its variables.
@@ -71,16 +75,8 @@ pub(super) struct Fitted {
 
 impl Run<'_> {
     fn sampler(&self) -> Sampler<'_> {
-        Sampler {
-            set: self.set,
-            items: self.learn.clone(),
-            chunk: self.set.chunk(self.arch.input()[0].unsigned_abs() as usize),
-            batch: self.recipe.fit.batch as usize,
-            augment: &self.recipe.augment,
-            mixup: self.recipe.fit.mixup,
-            smoothing: self.recipe.fit.label_smoothing,
-            seed: self.seed,
-        }
+        let taught = self.taught.as_ref();
+        Sampler { taught, ..Sampler::of(self.set, self.arch, self.recipe, self.learn.clone(), self.seed) }
     }
 
     /// Minibatches in all.
@@ -114,15 +110,15 @@ impl Run<'_> {
         let mut rule = Rule::new(fit.optimiser, fit.weight_decay, &model.vs.variables());
         let mut progress = Progress::new(&self.fingerprint);
         let mut best: Option<HashMap<String, Tensor>> = None;
-        if self.resume && self.checkpoint.exists() {
-            let (kept, tensors) = checkpoint::read(&self.checkpoint, &self.fingerprint, self.device)?;
+        if let Some(path) = self.checkpoint.as_deref().filter(|p| self.resume && p.exists()) {
+            let (kept, tensors) = checkpoint::read(path, &self.fingerprint, self.device)?;
             let part = |prefix: &str| checkpoint::part(&tensors, prefix);
             model.copy_from(&part("net."));
             if let Some(average) = &mut average {
                 average.copy_from(&part("average."));
             }
             best = Some(part("best.")).filter(|b| !b.is_empty());
-            rule.load(&tensors).map_err(|reason| TrainError::Source { path: self.checkpoint.clone(), reason })?;
+            rule.load(&tensors).map_err(|reason| TrainError::Source { path: path.to_path_buf(), reason })?;
             progress = kept;
         }
         begun(progress.step);
@@ -157,6 +153,7 @@ impl Run<'_> {
                     progress.best = Some(point.valid_accuracy);
                     best = Some(copy(&judge.vs));
                 }
+                let Some(path) = &self.checkpoint else { continue };
                 let mut tensors = HashMap::new();
                 checkpoint::put(&mut tensors, "net.", &model.vs.variables());
                 if let Some(average) = &average {
@@ -166,7 +163,7 @@ impl Run<'_> {
                     checkpoint::put(&mut tensors, "best.", best);
                 }
                 rule.save(&mut tensors);
-                checkpoint::write(&self.checkpoint, &progress, &tensors)?;
+                checkpoint::write(path, &progress, &tensors)?;
             }
         }
         let mut model = average.unwrap_or(model);

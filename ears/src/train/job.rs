@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     TrainError,
-    batch::Item,
+    batch::{Item, Sampler},
     calibrate::{self, Judged},
     data::Set,
     finish,
     fit::{self, Run},
     recipe::Recipe,
     source, split, taps,
+    teacher::School,
 };
 use crate::model::{Arch, DeviceChoice, kind_name, weights};
 
@@ -65,6 +66,7 @@ pub(super) struct Job<'a> {
     pub set: Set,
     pub device: tch::Device,
     pub runs: PathBuf,
+    school: Option<School>,
 }
 
 /// Train.
@@ -139,7 +141,11 @@ impl<'a> Job<'a> {
         let set = if listens { taps::tap(&set, arch, device, cache, cancel, say)? } else { set };
         let name = job.name.clone().unwrap_or_else(|| job.arch.clone());
         let runs = job.out.0.join(format!("{name}.runs"));
-        Ok(Self { job, name, arch, recipe, set, device, runs })
+        let sampler = Sampler::of(&set, arch, &recipe, Vec::new(), 0);
+        let school = (recipe.teacher.share > 0.0)
+            .then(|| School::open(&recipe.teacher, &sampler, device, cache, cancel, say))
+            .transpose()?;
+        Ok(Self { job, name, arch, recipe, set, device, runs, school })
     }
 
     /// Frames of a chunk, as the set has them.
@@ -195,6 +201,9 @@ impl<'a> Job<'a> {
             }
         }
         let sides = self.sides(fold)?;
+        let sampler = Sampler::of(&self.set, self.arch, &self.recipe, sides.learn.clone(), seed);
+        let taught =
+            (self.school.as_ref()).map(|school| school.taught(self.job, &sampler, fold, seed, cancel)).transpose()?;
         let run = Run {
             set: &self.set,
             arch: self.arch,
@@ -204,9 +213,10 @@ impl<'a> Job<'a> {
             fold,
             seed,
             device: self.device,
-            checkpoint: stem.with_extension("checkpoint"),
+            checkpoint: Some(stem.with_extension("checkpoint")),
             fingerprint: fingerprint.clone(),
             resume: self.job.resume,
+            taught,
         };
         let steps = run.steps();
         let began = Instant::now();

@@ -13,6 +13,7 @@ mod finish;
 mod fit;
 pub mod folds;
 mod job;
+mod mixtures;
 mod optimiser;
 pub mod recipe;
 mod report;
@@ -20,6 +21,7 @@ mod retrain;
 mod source;
 mod split;
 pub mod taps;
+mod teacher;
 
 use std::path::PathBuf;
 

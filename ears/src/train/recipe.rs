@@ -23,6 +23,33 @@ pub struct Recipe {
     pub fit: Fit,
     /// How chunks are varied.
     pub augment: Augment,
+    /// What `deep` teaches, if it does.
+    #[serde(default, skip_serializing_if = "Teach::is_nothing")]
+    pub teacher: Teach,
+}
+
+/// What a network that knows more says of mixtures: `deep`, fitted to the same side of the split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Teach {
+    /// Its share in what is learned; the rest say the labels. At 0 there is none.
+    pub share: f64,
+    /// Its logits are divided by this.
+    pub temperature: f64,
+    /// Mixtures that it hears, over the whole set.
+    pub mixtures: u32,
+}
+
+impl Default for Teach {
+    fn default() -> Self {
+        Self { share: 0.0, temperature: 1.0, mixtures: 32_768 }
+    }
+}
+
+impl Teach {
+    fn is_nothing(&self) -> bool {
+        self.share <= 0.0
+    }
 }
 
 /// How the weights are fitted.
@@ -209,6 +236,13 @@ impl Recipe {
         }
         if !(0.0..1.0).contains(&f.average) || !(0.0..1.0).contains(&f.label_smoothing) || f.mixup < 0.0 {
             return bad("fit: average and label_smoothing lie between 0 and 1, mixup is not negative");
+        }
+        let t = &self.teacher;
+        if !(0.0..=1.0).contains(&t.share) || t.temperature <= 0.0 || !(1..=1_000_000).contains(&t.mixtures) {
+            return bad("teacher: share lies between 0 and 1, temperature is above 0, mixtures 1 to 1,000,000");
+        }
+        if t.share > 0.0 && (self.fit.mixup <= 0.0 || self.arch != Arch::Cuts.name()) {
+            return bad("teacher: it teaches cuts alone, and by mixtures: fit.mixup must be above 0");
         }
         if self.augment.genres.values().any(|w| !(0.0..=100.0).contains(w)) {
             return bad("augment.genres: a genre is drawn 0 to 100 times as often");

@@ -85,8 +85,8 @@ pub enum News {
     Point(u32, Place),
     /// It is judged.
     Judged(Box<Verdict>),
-    /// The new model is in force; tracks named otherwise.
-    Used(usize),
+    /// The new model is in force; tracks named otherwise, where they were counted.
+    Used(Option<usize>),
     /// It was thrown away, or stopped.
     Dropped(String),
     /// It failed, and why.
@@ -168,7 +168,8 @@ impl Retrain {
                 return Some(said);
             }
             News::Used(changed) => {
-                let what = format!("the new model is in force: {} tracks are named otherwise", thousands(changed));
+                let tracks = changed.map(|n| format!(": {} tracks are named otherwise", thousands(n)));
+                let what = format!("the new model is in force{}", tracks.unwrap_or_default());
                 let said = Said::good(format!("{what}   the models screen takes it back"));
                 self.stage = Stage::Ended(what, true);
                 return Some(said);

@@ -114,7 +114,9 @@ impl Learner<'_> {
 
     fn accept(&mut self) -> anyhow::Result<()> {
         let Some(proposal) = self.proposal.take() else { anyhow::bail!("there is nothing to use") };
-        let changed = proposal.facts.preview.changed;
+        // What was refused was not compared with what is in force.
+        let preview = &proposal.facts.preview;
+        let changed = (preview.tracks > 0).then_some(preview.changed);
         proposal.accept(self.store()?, &mut |_| {})?;
         self.tell(News::Used(changed));
         Ok(())

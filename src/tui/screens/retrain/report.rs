@@ -62,9 +62,11 @@ fn entries<'a>(v: &'a Verdict, shared: &Shared, width: usize) -> Vec<Entry<'a>> 
         entries.push(heading("By genre", "your tracks          the base", width, shared));
         entries.extend(v.genres.iter().map(|g| genre(g, shared, width)));
     }
-    entries.push(Entry::Pieces(Vec::new()));
-    let title = format!("{} of {} tracks would have another main genre", thousands(v.changed), thousands(v.of));
-    entries.push(heading(&title, "", width, shared));
+    if v.of > 0 {
+        entries.push(Entry::Pieces(Vec::new()));
+        let title = format!("{} of {} tracks would have another main genre", thousands(v.changed), thousands(v.of));
+        entries.push(heading(&title, "", width, shared));
+    }
     entries.extend(v.biggest.iter().map(Entry::Change));
     if !v.document.is_empty() {
         entries.push(Entry::Pieces(Vec::new()));

@@ -303,6 +303,7 @@ fn all_above_the_trunk_learns_and_can_be_built_on() {
     assert!(matches!(after.last(), Some(TrainSay::Done { path: Some(_), .. })), "{after:?}");
     let mut deeper = full(next, &mine);
     (deeper.model.0, deeper.name) = (deeper.out.0.join("next.safetensors"), "deeper".to_owned());
+    deeper.features = Some(deepcuts_protocol::WirePath(report.weights.0.with_extension("features.safetensors")));
     let after = ears("retrain", &deeper, dir.path(), Then::GoOn);
     assert!(matches!(after.last(), Some(TrainSay::Done { path: Some(_), .. })), "{after:?}");
 }

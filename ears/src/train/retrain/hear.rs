@@ -121,7 +121,7 @@ fn place(file: &LessonFile, job: &RetrainJob, card: &ModelCard) -> Option<PathBu
 
 fn heard_of(file: &LessonFile, job: &RetrainJob, card: &ModelCard) -> Result<Heard, String> {
     let known = place(file, job, card).and_then(|path| read_kept(&path));
-    if let Some(Frames::Halves(features)) = known.filter(|f| f.len() > 0 && f.len() % FROZEN_FEATURES == 0) {
+    if let Some(Frames::Halves(features)) = known.filter(|f| !f.is_empty() && f.len() % FROZEN_FEATURES == 0) {
         return Ok(Heard::Known(features));
     }
     guarded(|| decode(&file.path.0, card)).map(Heard::New).map_err(|e| e.to_string())

@@ -112,6 +112,7 @@ def main():
     parser.add_argument("--out", default=str(ROOT / "target/listener"), help="where bases, results and report are kept")
     parser.add_argument("--seeds", default=f"{SEEDS[0]}-{SEEDS[-1]}", help="draws of artists, FIRST-LAST")
     parser.add_argument("--genres", default=",".join(NEW), help="genres to hold out, one after another")
+    parser.add_argument("--full", action="store_true", help="retrain all above the trunk, not the last layer alone")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="scenes played side by side")
     options = parser.parse_args()
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -120,12 +121,13 @@ def main():
     desk = Desk()
     here = Path(__file__).resolve().parent
     version = mark([EARS, desk.program, here / "listener.py", here / "listening/scenes.py", here / "listening/world.py"])
-    clips = Clips(options.data, out, mark)
+    clips = Clips(options.data, out, mark, options.full)
     bases = out / f"bases-{version}"
     bases.mkdir(exist_ok=True)
     first, last = (int(n) for n in options.seeds.split("-"))
 
     def kept(name, do):
+        name = f"full-{name}" if options.full else name
         path = out / f"results/{version}-{name}.json"
         if not path.exists():
             path.parent.mkdir(exist_ok=True)

@@ -37,7 +37,7 @@ train() {
 }
 
 # The embeddings of what a network learned from are kept for those that listeners retrain: `replay.safetensors` is the
-# default network's, deep's.
+# default network's, deep's, and `replay.features.safetensors` what its trunk made of the same, for `retrain --full`.
 for arch in ${ONLY:-deep cuts cnn crnn crnn-long}; do
     seeds=${SEEDS:-0}
     chosen=${FOLDS:-}
@@ -56,7 +56,10 @@ for arch in ${ONLY:-deep cuts cnn crnn crnn-long}; do
     # shellcheck disable=SC2086 -- folds are a list of words
     train "$arch" "$out" --seeds "$seeds" $folds
     case $arch in
-        deep) mv -f "$out/deep.replay.safetensors" "$out/replay.safetensors" ;;
+        deep)
+            mv -f "$out/deep.replay.safetensors" "$out/replay.safetensors"
+            mv -f "$out/deep.features.safetensors" "$out/replay.features.safetensors"
+            ;;
         cuts) ;;
         *) rm -f "$out/$arch.replay.safetensors" ;;
     esac

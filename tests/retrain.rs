@@ -219,6 +219,40 @@ fn a_hidden_genre_that_nobody_says_has_no_output_any_more() {
     assert_eq!(mix(&machine, "other/jazz8-0.wav"), serde_json::json!({"jazz": 1.0}));
 }
 
+/// All of the network learns: the report says that the library is to be heard again, and until it is, nothing moves.
+#[test]
+fn the_whole_network_learns_and_the_library_is_heard_again() {
+    let machine = Machine::with_rock_and_jazz();
+    correct(&machine, 6);
+    std::fs::remove_file(machine.music.join("artist0/rock8-0.wav")).unwrap();
+    let before = everything(&machine);
+    let dry = machine.run(&["retrain", "--full", "--dry-run"]).exits(0);
+    assert!(dry.out().contains("hears 46 files again") && dry.out().contains("stays what it is"), "{}", dry.out());
+    assert!(dry.out().contains("artist0/rock8-0.wav: there is no such file"), "{}", dry.out());
+    assert!(clean(&machine));
+    assert_eq!(everything(&machine), before);
+
+    let done = machine.run(&["retrain", "--full", "--yes"]).exits(0);
+    assert!(done.err().contains("46 files were heard by another network"), "{}", done.err());
+    assert_eq!(in_force(&machine), "scripted-1");
+    assert_eq!(mix(&machine, "artist9/rock8-0.wav"), serde_json::json!({"rock": 1.0}), "not heard again yet");
+    assert!(machine.scan().exits(0).out().contains("45 heard"));
+    assert_eq!(mix(&machine, "artist9/rock8-0.wav"), serde_json::json!({"zouk": 1.0}));
+
+    // Its last layer learns on; and what that listens through stays as long as it does.
+    machine.run(&["retrain", "--yes", "--force"]).exits(0);
+    assert_eq!(in_force(&machine), "scripted-2");
+    for _ in 0..2 {
+        machine.run(&["models", "rollback"]).exits(0);
+    }
+    assert!(machine.run(&["models", "rm", "scripted-1"]).exits(2).err().contains("scripted-2 listens through"));
+    assert_eq!(mix(&machine, "artist9/rock8-0.wav"), serde_json::json!({"rock": 1.0}));
+    for model in ["scripted-2", "scripted-1"] {
+        machine.run(&["models", "rm", model]).exits(0);
+    }
+    assert!(clean(&machine), "with what it replayed");
+}
+
 #[test]
 fn a_model_is_judged_by_what_it_has_not_learned() {
     let machine = Machine::with_rock_and_jazz();

@@ -12,13 +12,15 @@ use std::{
 };
 
 use deepcuts_ears::model::{DeviceChoice, Network};
-use deepcuts_protocol::{Embeddings, ModelCard, RetrainJob, RetrainReport, TrainSay, UNSURE};
+use deepcuts_protocol::{Depth, Embeddings, LessonFile, ModelCard, RetrainJob, RetrainReport, TrainSay, UNSURE};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use support::{Then, ears};
 
 /// The default, whose replay set is `replay.safetensors`.
 const MODEL: &str = "deep.safetensors";
 const WIDTH: usize = 128;
+/// Values of the trunk.
+const FEATURES: usize = 422;
 
 fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("models")
@@ -28,6 +30,8 @@ fn models() -> PathBuf {
 #[derive(Clone)]
 struct Track {
     rows: Vec<Vec<f32>>,
+    /// What the trunk made of them, as f16.
+    below: Vec<u8>,
     group: u32,
     genre: String,
 }
@@ -35,6 +39,12 @@ struct Track {
 fn whole(file: &SafeTensors<'_>, name: &str) -> Vec<u32> {
     let bytes = file.tensor(name).unwrap().data().to_vec();
     bytes.chunks_exact(4).map(|b| u32::from_le_bytes(b.try_into().unwrap())).collect()
+}
+
+/// What the trunk made of every row of the shipped replay set, as f16.
+fn features() -> Vec<u8> {
+    let bytes = fs::read(models().join("replay.features.safetensors")).unwrap();
+    SafeTensors::deserialize(&bytes).unwrap().tensor("features").unwrap().data().to_vec()
 }
 
 /// The clips of the shipped replay set that the shipped network never saw.
@@ -47,13 +57,16 @@ fn library() -> Vec<Track> {
     let scale: Vec<f32> = whole(&file, "scale").into_iter().map(f32::from_bits).collect();
     let label = file.tensor("label").unwrap().data().to_vec();
     let learned = file.tensor("learned").unwrap().data().to_vec();
+    let features = features();
     let mut tracks: BTreeMap<u32, Track> = BTreeMap::new();
     for (row, &c) in clip.iter().enumerate().filter(|(_, c)| learned[**c as usize] == 0) {
         let embedding =
             values[row * WIDTH..(row + 1) * WIDTH].iter().map(|b| f32::from(b.cast_signed()) * scale[row]).collect();
         let genre = genres[usize::from(label[c as usize])].clone();
-        let new = || Track { rows: Vec::new(), group: group[c as usize], genre };
-        tracks.entry(c).or_insert_with(new).rows.push(embedding);
+        let new = || Track { rows: Vec::new(), below: Vec::new(), group: group[c as usize], genre };
+        let track = tracks.entry(c).or_insert_with(new);
+        track.rows.push(embedding);
+        track.below.extend(&features[row * 2 * FEATURES..(row + 1) * 2 * FEATURES]);
     }
     tracks.into_values().collect()
 }
@@ -63,8 +76,9 @@ fn halves() -> (Vec<Track>, Vec<Track>) {
     library().into_iter().partition(|t| t.group % 2 == 0)
 }
 
-/// A replay set without the artists whom the listener has.
+/// A replay set without the artists whom the listener has, and what the trunk made of it.
 fn replay_without(lessons: &[Track], path: &Path) {
+    let all = features();
     let bytes = fs::read(models().join("replay.safetensors")).unwrap();
     let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -85,6 +99,37 @@ fn replay_without(lessons: &[Track], path: &Path) {
         views.push((name, file.tensor(name).unwrap()));
     }
     fs::write(path, safetensors::serialize(views, header.metadata().clone()).unwrap()).unwrap();
+    let rows = kept.iter().flat_map(|&r| all[r * 2 * FEATURES..(r + 1) * 2 * FEATURES].to_vec());
+    let rows: Vec<u8> = rows.collect();
+    let bytes = fs::read(models().join("replay.features.safetensors")).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let view = TensorView::new(Dtype::F16, vec![kept.len(), FEATURES], &rows).unwrap();
+    let bytes = safetensors::serialize([("features", view)], header.metadata().clone()).unwrap();
+    fs::write(path.with_extension("features.safetensors"), bytes).unwrap();
+}
+
+/// The same job, for all above the trunk. Nobody has the lessons' files; the cache knows what they sound like.
+fn full(mut job: RetrainJob, lessons: &[Track]) -> RetrainJob {
+    let cache = job.out.0.with_file_name("cache");
+    let (_, header) = {
+        let bytes = fs::read(models().join("replay.features.safetensors")).unwrap();
+        SafeTensors::read_metadata(&bytes).unwrap()
+    };
+    let trunk = header.metadata().as_ref().unwrap()["frozen"].clone();
+    let folder = cache.join(format!("heard-cuts-v1-{trunk}"));
+    fs::create_dir_all(&folder).unwrap();
+    for (i, track) in lessons.iter().enumerate() {
+        let view = TensorView::new(Dtype::F16, vec![track.rows.len(), FEATURES], &track.below).unwrap();
+        let bytes = safetensors::serialize([("mel", view)], None::<HashMap<String, String>>).unwrap();
+        fs::write(folder.join(format!("track{i}.safetensors")), bytes).unwrap();
+        let path = deepcuts_protocol::WirePath(PathBuf::from(format!("/nowhere/track{i}.flac")));
+        job.files.push(LessonFile { path, identity: format!("track{i}") });
+    }
+    job.depth = Depth::Full;
+    job.features =
+        Some(deepcuts_protocol::WirePath(job.replay.as_ref().unwrap().0.with_extension("features.safetensors")));
+    job.cache = Some(deepcuts_protocol::WirePath(cache));
+    job
 }
 
 fn shipped() -> Vec<String> {
@@ -182,6 +227,98 @@ fn a_taxonomy_of_the_listeners_own_is_learned_and_is_no_poison() {
     assert_eq!((card.parent.as_deref(), card.trunk_id()), (Some(parent.id()), parent.id()));
     assert_eq!((card.id(), card.genres.as_slice()), (report.candidate.as_str(), genres.as_slice()));
     assert_eq!(card.folds.len(), 5);
+}
+
+/// What is shipped for `--full` is what the shipped replay set was made of.
+#[test]
+fn the_shipped_features_are_those_of_the_shipped_embeddings() {
+    let bytes = fs::read(models().join(MODEL)).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let floats = |name: &str| -> Vec<f32> { whole(&file, name).into_iter().map(f32::from_bits).collect() };
+    let norm = |name: &str| -> (Vec<f32>, Vec<f32>) {
+        let get = |part: &str| floats(&format!("{name}.{part}"));
+        let scale: Vec<f32> =
+            get("weight").iter().zip(get("running_var")).map(|(w, v)| w / (v + 1e-5).sqrt()).collect();
+        let shift = get("bias").iter().zip(get("running_mean")).zip(&scale).map(|((b, m), s)| b - m * s).collect();
+        (scale, shift)
+    };
+    let ((calm, calm_shift), (scale, shift), hidden) = (norm("calm"), norm("norm"), floats("hidden.weight"));
+    for track in library().iter().step_by(5) {
+        let halves = track.below.chunks_exact(2).map(|b| half::f16::from_le_bytes(b.try_into().unwrap()).to_f32());
+        let halves: Vec<f32> = halves.collect();
+        for (below, kept) in halves.chunks_exact(FEATURES).zip(&track.rows) {
+            let x: Vec<f32> =
+                (below.iter().zip(&calm).zip(&calm_shift)).map(|((v, c), s)| (v * c + s).clamp(-4.0, 4.0)).collect();
+            let most = kept.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+            for (i, row) in hidden.chunks_exact(FEATURES).enumerate() {
+                let sum: f32 = row.iter().zip(&x).map(|(w, v)| w * v).sum();
+                let embedding = (sum * scale[i] + shift[i]).max(0.0);
+                // What is kept was rounded to a 127th of the largest.
+                assert!((embedding - kept[i]).abs() <= most / 127.0 * 0.5 + 0.01, "{embedding} and {}", kept[i]);
+            }
+        }
+    }
+}
+
+/// Learned from what the trunk made of the corrected tracks, the network is another one, and what it replays is as it
+/// hears it: its last layer can learn on from that.
+#[test]
+fn all_above_the_trunk_learns_and_can_be_built_on() {
+    let Ok(_) = deepcuts_protocol::find_trunk(Some(&models().join(MODEL))) else {
+        return eprintln!("skipped: no pretrained trunk in vendor/");
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (mut mine, _) = halves();
+    genre_of_their_own(&mut mine);
+    let mut genres: Vec<String> = shipped().into_iter().filter(|g| g != "metal" && g != "hiphop").collect();
+    genres.extend(["heavy".to_owned(), "rap".to_owned()]);
+    let mut asked = full(job(dir.path(), &mine, &genres), &mine);
+    (asked.folds, asked.min_tracks) = (2, mine.len() as u32);
+    // One that is neither there nor in the cache is named, and is one too few.
+    asked.files[3].identity = "unknown".to_owned();
+    let said = ears("retrain", &asked, dir.path(), Then::GoOn);
+    let named = |s: &TrainSay| matches!(s, TrainSay::Skipped { path, .. } if path.0.ends_with("track3.flac"));
+    assert!(said.iter().any(named), "{said:?}");
+    assert!(
+        matches!(said.last(), Some(TrainSay::Fatal { reason }) if reason.contains("1 could not be heard")),
+        "{said:?}"
+    );
+
+    asked.min_tracks = 20;
+    let report = report(&asked, dir.path());
+    assert_eq!(report.depth, Depth::Full);
+    assert!(report.mine.gain > 0.05 && report.mine.gain_low > 0.0, "{:?}", report.mine);
+    let parent = ModelCard::read_for(&models().join(MODEL)).unwrap();
+    let card = ModelCard::read_for(&report.weights.0).unwrap();
+    assert_eq!((card.parent.as_deref(), card.trunk_id()), (Some(parent.id()), card.id()));
+    Network::load(&report.weights.0, DeviceChoice::Cpu).unwrap();
+
+    // Another network's replay set does not fit any more, its own does.
+    let mut next = job(dir.path(), &mine, &genres);
+    (next.model, next.name) = (report.weights.clone(), "next".to_owned());
+    assert!(matches!(ears("retrain", &next, dir.path(), Then::GoOn).last(), Some(TrainSay::Fatal { .. })));
+    next.replay = Some(deepcuts_protocol::WirePath(report.weights.0.with_extension("replay.safetensors")));
+    next.folds = 2;
+    let after = ears("retrain", &next, dir.path(), Then::GoOn);
+    assert!(matches!(after.last(), Some(TrainSay::Done { path: Some(_), .. })), "{after:?}");
+    let mut deeper = full(next, &mine);
+    (deeper.model.0, deeper.name) = (deeper.out.0.join("next.safetensors"), "deeper".to_owned());
+    deeper.features = Some(deepcuts_protocol::WirePath(report.weights.0.with_extension("features.safetensors")));
+    let after = ears("retrain", &deeper, dir.path(), Then::GoOn);
+    assert!(matches!(after.last(), Some(TrainSay::Done { path: Some(_), .. })), "{after:?}");
+}
+
+/// Without a trunk there is nothing to replay from.
+#[test]
+fn a_network_without_a_trunk_learns_in_its_last_layer_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mine, _) = halves();
+    let mut asked = job(dir.path(), &mine[..20], &shipped());
+    (asked.model, asked.depth) = (deepcuts_protocol::WirePath(models().join("cuts.safetensors")), Depth::Full);
+    match ears("retrain", &asked, dir.path(), Then::GoOn).last() {
+        Some(TrainSay::Fatal { reason }) => assert!(reason.contains("cuts") && reason.contains("--full"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub use bytes::{Base64, WirePath};
 pub use card::{CardError, FoldScore, FrontEnd, ModelCard, UnsureScore};
 pub use hearing::{Embeddings, Hearing, HearingError, Stage, Timeline, UNSURE};
 pub use message::{Answer, Device, LabelTrack, Labelled, Request};
-pub use retrain::{Depth, Doubt, GenreGain, Paired, RetrainJob, RetrainReport};
+pub use retrain::{Depth, Doubt, GenreGain, LessonFile, Paired, RetrainJob, RetrainReport};
 pub use train::{CurvePoint, EvalJob, LabelledFile, RunScore, Split, TrainJob, TrainSay, TrainSource};
 pub use trunk::{TRUNK_FILE, find_trunk};
 

@@ -18,8 +18,18 @@ pub enum Depth {
     /// The last layer, from stored embeddings.
     #[default]
     Head,
-    /// The whole network, from the audio of the corrected tracks.
+    /// All that learns of a network over a frozen trunk, from the audio of the corrected tracks.
     Full,
+}
+
+/// The audio of a lesson's track.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LessonFile {
+    /// A file that holds it; it need not be there any more.
+    pub path: WirePath,
+    /// What the audio is known by, letters and digits: the trunk's features of it are cached under that.
+    pub identity: String,
 }
 
 /// A retraining job.
@@ -37,6 +47,9 @@ pub struct RetrainJob {
     /// staying near the old layer, and the base cannot be judged.
     #[serde(default)]
     pub replay: Option<WirePath>,
+    /// The trunk's features of the same rows, for [`Depth::Full`].
+    #[serde(default)]
+    pub features: Option<WirePath>,
     /// What the user said.
     pub lessons: WirePath,
     /// Outputs of the new model, as slugs: those of the old one that stay, then the new ones.
@@ -49,10 +62,13 @@ pub struct RetrainJob {
     pub depth: Depth,
     /// Audio of the lessons' tracks, in their order ([`Depth::Full`] only).
     #[serde(default)]
-    pub files: Vec<WirePath>,
+    pub files: Vec<LessonFile>,
     /// The folder of cached features ([`Depth::Full`] only).
     #[serde(default)]
     pub cache: Option<WirePath>,
+    /// Fewer of them that can be heard are too few ([`Depth::Full`] only).
+    #[serde(default)]
+    pub min_tracks: u32,
     /// The folder that receives `NAME.safetensors` and `NAME.json`.
     pub out: WirePath,
     /// Name of the new model.
@@ -139,7 +155,7 @@ pub struct RetrainReport {
     pub candidate: String,
     /// Its weights.
     pub weights: WirePath,
-    /// How much of it learned.
+    /// How much of it learned: the last layer, too, where more was asked for and gained nothing.
     pub depth: Depth,
     /// Genres that the parent does not know.
     pub new_genres: Vec<String>,

@@ -10,6 +10,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +39,11 @@ def ears(*arguments):
 
 
 class Clips:
-    """The labelled clips, as mel and as what the frozen trunk makes of them."""
+    """The labelled clips, as mel and as what the frozen trunk makes of them. With `full` all above the trunk is retrained,
+    not the last layer alone."""
 
-    def __init__(self, data, out, mark):
+    def __init__(self, data, out, mark, full=False):
+        self.full, self.heard = full, Path(out) / "heard"
         self.path = Path(data) / "gtzan-mel.safetensors"
         self.frozen_path = Path(out) / f"frozen-{mark([self.path])}.safetensors"
         if not self.frozen_path.exists():
@@ -82,6 +85,22 @@ class Clips:
                     have += count
         return out
 
+    def sounded(self):
+        """What the trunk makes of every clip, chunks side by side: clip x chunk x value."""
+        return self.frozen[:, :: int(self.metadata["beginnings"])]
+
+    def files(self, corrected, trunk):
+        """The clips as files of a job: nobody has them, but the ears' cache knows what they sound like."""
+        folder = self.heard / f"heard-cuts-v1-{trunk}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for clip in corrected:
+            path = folder / f"clip{clip}.safetensors"
+            if not path.exists():
+                part = path.with_suffix(f".{threading.get_ident()}")
+                save(part, {"mel": self.sounded()[clip]})
+                part.rename(path)
+        return [{"path": wire(f"clip{clip}"), "identity": f"clip{clip}"} for clip in corrected]
+
     def write(self, path, keep, genres):
         """A features file of some clips."""
         label = np.array([genres.index(self.genres[self.label[i]]) for i in keep], np.uint8)
@@ -95,7 +114,7 @@ class Clips:
 
 
 class Head:
-    """A last layer, and what its card says of it."""
+    """A last layer, and what its card says of it; with what is below it where that is its own."""
 
     def __init__(self, path):
         tensors, _ = load(path)
@@ -104,6 +123,7 @@ class Head:
         self.mean, self.whiten = tensors["familiar.mean"], tensors["familiar.whiten"]
         self.temperature, self.genres = card["temperature"], card["genres"]
         self.below, self.beyond = card["unsure_below"], card["unfamiliar_beyond"]
+        self.body = None if card.get("trunk") else tensors
 
 
 class Base:
@@ -116,7 +136,9 @@ class Base:
         if not self.model.with_suffix(".json").exists():
             self.train(genres)
         self.head, self.genres = Head(self.model), genres
-        self.listen()
+        self.chunks = clips.sounded().shape[1]
+        self.raw, self.scale = self.listen(self.head.body)
+        self.values = self.raw.astype(np.float32) * self.scale[:, None]
         replay, _ = load(self.folder / "base.replay.safetensors")
         self.check(replay)
         self.unseen = self.keep[replay["learned"] == 0]
@@ -140,22 +162,24 @@ class Base:
         ears("train", "--job", self.folder / "job.json", "--deaf")
         features.unlink()
 
-    def listen(self):
+    def listen(self, t):
         """The embeddings of all clips: what is learned of `deep` over the trunk's features."""
-        t, _ = load(self.model)
 
         def norm(x, name):
             factor = t[f"{name}.weight"] / np.sqrt(t[f"{name}.running_var"] + 1e-5)
             return (x - t[f"{name}.running_mean"]) * factor + t[f"{name}.bias"]
 
-        step = int(self.clips.metadata["beginnings"])
-        frozen = self.clips.frozen[:, ::step]
-        self.chunks = frozen.shape[1]
+        frozen = self.clips.sounded()
         rows = frozen.reshape(-1, frozen.shape[2]).astype(np.float32)
         hidden = norm(rows, "calm").clip(-4, 4) @ t["hidden.weight"].T
-        self.raw, self.scale = quantise(np.maximum(norm(hidden, "norm"), 0))
-        self.values = self.raw.astype(np.float32) * self.scale[:, None]
-        self.ones = np.hstack([self.values, np.ones((len(self.values), 1), np.float32)])
+        return quantise(np.maximum(norm(hidden, "norm"), 0))
+
+    def hears(self, head):
+        """The embeddings that a head names."""
+        if head is self.head or head.body is None:
+            return self.values
+        raw, scale = self.listen(head.body)
+        return raw.astype(np.float32) * scale[:, None]
 
     def check(self, replay):
         """What the ears kept of the same clips is what was computed here."""
@@ -170,7 +194,8 @@ class Base:
 
     def scores(self, head):
         """Scores of every chunk: clip x chunk x genre."""
-        return softmax(self.ones @ head.layer.T / head.temperature).reshape(-1, self.chunks, len(head.genres))
+        logits = self.hears(head) @ head.layer[:, :-1].T + head.layer[:, -1]
+        return softmax(logits / head.temperature).reshape(-1, self.chunks, len(head.genres))
 
     def named(self, head):
         """The genre with the best mean score of every clip, by name."""
@@ -179,7 +204,7 @@ class Base:
     def heard(self, head):
         """As the desk weighs a track for the queue: doubt, and the share of chunks that no genre won."""
         best = self.scores(head).max(2)
-        far = np.sqrt((((self.values - head.mean) @ head.whiten) ** 2).mean(1)).reshape(best.shape) > head.beyond
+        far = np.sqrt((((self.hears(head) - head.mean) @ head.whiten) ** 2).mean(1)).reshape(best.shape) > head.beyond
         unsure = (best < head.below) | far
         lacks = 1 - np.round(best * 255) / 255
         return np.where(unsure, np.maximum(lacks, 0.7), lacks).mean(1), unsure.mean(1)
@@ -224,6 +249,14 @@ class Base:
             "threads": threads,
             "replay": wire(self.folder / "base.replay.safetensors"),
         }
+        if self.clips.full:
+            features = self.folder / "base.features.safetensors"
+            job |= {
+                "depth": "full",
+                "features": wire(features),
+                "files": self.clips.files(corrected, load(features)[1]["frozen"]),
+                "cache": wire(self.clips.heard),
+            }
         path.write_text(json.dumps(job))
         said = ears("retrain", "--job", path, "--deaf")
         report = next(s["report"] for s in said if s["say"] == "retrained")

@@ -68,7 +68,8 @@ pub struct RetrainArgs {
     /// The last layer, from what is kept of the tracks: seconds (the default)
     #[arg(long, conflicts_with = "full")]
     pub head: bool,
-    /// The whole network, from the audio of the corrected tracks (the ears of this version cannot, and say so)
+    /// All of deep above its frozen trunk, from the audio of the corrected tracks: minutes, and if you accept it, the
+    /// next scan hears the library again
     #[arg(long)]
     pub full: bool,
     /// Propose it whatever the gate says, and learn from fewer corrections than it takes

@@ -20,6 +20,7 @@ use crate::{
     corrections::{
         judge::{self, Mine},
         models,
+        retrain::files_of_a_model,
     },
     paths,
     text::{clean, clean_path},
@@ -106,14 +107,22 @@ fn remove(desk: &Desk, wanted: &str) -> anyhow::Result<Outcome> {
         "{}: only your own models can be deleted",
         clean_path(&path)
     );
+    let through = store.models()?.into_iter().find(|m| m.card.id() != card.id() && m.card.trunk_id() == card.id());
+    if let Some(other) = through {
+        anyhow::bail!("{} listens through {}; delete it first", clean(&other.card.name), clean(&card.name));
+    }
     let listens = models::in_force(Some(&store), &desk.paths, &desk.config.ears.model)?.1;
     anyhow::ensure!(
         listens.id() != card.id() && store.forget_model(card.id())?,
         "{} is in force, or a rollback would bring it back; it was not deleted",
         clean(&card.name)
     );
-    for file in [path.clone(), ModelCard::path_for(&path)] {
-        fs::remove_file(&file).with_context(|| clean_path(&file))?;
+    for ending in files_of_a_model() {
+        let file = path.with_extension(ending);
+        match fs::remove_file(&file) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && ending.contains('.') => {}
+            removed => removed.with_context(|| clean_path(&file))?,
+        }
     }
     writeln!(std::io::stdout(), "{} was deleted", clean(&card.name))?;
     Ok(Outcome::Good)

@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     cli::{Form, RetrainArgs},
-    corrections::retrain::{self, Plan, Proposal, RetrainError, Step},
+    corrections::{
+        report::Facts,
+        retrain::{self, Plan, Proposal, RetrainError, Step},
+    },
     role::Role,
     store::Store,
     text::{clean, clean_path},
@@ -57,7 +60,7 @@ pub(super) fn run(desk: &Desk, args: &RetrainArgs) -> anyhow::Result<Outcome> {
         writeln!(out, "{}\nAll of it: {}", facts.text(LISTED), clean_path(&document))?;
         out.flush()?;
     }
-    let wanted = (passed || args.force) && !args.dry_run && agreed(args, facts.preview.changed)?;
+    let wanted = (passed || args.force) && !args.dry_run && agreed(args, &facts)?;
     let accepted = if wanted {
         Some(accept(desk, &store, proposal)?)
     } else {
@@ -67,6 +70,12 @@ pub(super) fn run(desk: &Desk, args: &RetrainArgs) -> anyhow::Result<Outcome> {
     match &accepted {
         Some(name) if args.format == Form::Table => {
             writeln!(out, "{} is in force; `deepcuts models rollback` takes it back", clean(name))?;
+            if facts.to_hear > 0 {
+                let n = facts.to_hear;
+                eprintln!(
+                    "deepcuts: {n} files were heard by another network; the next `deepcuts scan` hears them again"
+                );
+            }
         }
         None => eprintln!("deepcuts: nothing was changed"),
         _ => {}
@@ -112,15 +121,20 @@ fn tell(step: Step) {
     }
 }
 
-fn agreed(args: &RetrainArgs, changed: usize) -> anyhow::Result<bool> {
+fn agreed(args: &RetrainArgs, facts: &Facts) -> anyhow::Result<bool> {
     if args.yes {
         return Ok(true);
     }
     if !std::io::stdin().is_terminal() {
-        eprintln!("deepcuts: `deepcuts retrain --yes` puts it in force");
+        let full = if args.full { " --full" } else { "" };
+        eprintln!("deepcuts: `deepcuts retrain{full} --yes` puts it in force");
         return Ok(false);
     }
-    ask(&format!("Put it in force? {changed} tracks become mostly something else. [y/N] "))
+    let what = match facts.report.depth {
+        Depth::Head => format!("{} tracks become mostly something else", facts.preview.changed),
+        Depth::Full => format!("The next scan then hears {} files again", facts.to_hear),
+    };
+    ask(&format!("Put it in force? {what}. [y/N] "))
 }
 
 /// Put it in force; the index follows where nobody else keeps it.

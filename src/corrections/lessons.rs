@@ -23,10 +23,10 @@ use crate::{
 pub struct Lesson {
     /// The track.
     pub track: i64,
-    /// A file that holds it, and whether it is there.
+    /// A file that holds it, one that is there if there is one.
     pub path: PathBuf,
-    /// Whether that file is there.
-    pub present: bool,
+    /// The identity of its audio, hex.
+    pub audio: String,
     /// Tracks of one group never stand on both sides of a fold.
     pub group: u32,
     /// The user said it of this track, not of one that sounds like it.
@@ -182,7 +182,7 @@ impl Lessons {
         self.tracks.push(Lesson {
             track,
             path: file.map(|f| f.path.clone()).unwrap_or_default(),
-            present: file.is_some_and(|f| f.present),
+            audio: store.audio_of(track)?.map(|audio| audio.to_string()).unwrap_or_default(),
             group: 0,
             own_word: said.iter().any(|s| s.correction.origin == Origin::Said),
             weights: whole.map_or(nothing, |s| s.weights.clone()),
@@ -203,33 +203,6 @@ impl Lessons {
             weights.iter_mut().for_each(|w| *w /= sum);
         }
         weights
-    }
-
-    /// Leave out tracks whose file is not there: the whole network learns from audio.
-    pub fn keep_present(&mut self) {
-        let (dim, genres) = (self.dim, self.genres.len());
-        let mut kept = Self {
-            genres: std::mem::take(&mut self.genres),
-            new_genres: std::mem::take(&mut self.new_genres),
-            renamed: std::mem::take(&mut self.renamed),
-            too_few: std::mem::take(&mut self.too_few),
-            unheard: self.unheard,
-            dim,
-            ..Self::default()
-        };
-        let mut number = HashMap::new();
-        for (old, lesson) in self.tracks.drain(..).enumerate().filter(|(_, lesson)| lesson.present) {
-            number.insert(old as u32, kept.tracks.len() as u32);
-            kept.tracks.push(lesson);
-        }
-        for (row, old) in self.track_of_row.iter().enumerate() {
-            let Some(&new) = number.get(old) else { continue };
-            kept.track_of_row.push(new);
-            kept.scale.extend(self.scale.get(row));
-            kept.embedding.extend(self.embedding.iter().skip(row * dim).take(dim));
-            kept.target.extend(self.target.iter().skip(row * genres).take(genres));
-        }
-        *self = kept;
     }
 
     /// Tracks that the user spoke of, and the artists (or albums) that they come from.

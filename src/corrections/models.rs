@@ -149,20 +149,26 @@ pub fn roll_back(store: &Store, settings: &str) -> Result<Option<RolledBack>, St
     Ok(Some(RolledBack { from, to }))
 }
 
-/// The replay set that goes with a model's trunk: `replay.safetensors` (the default network's) or
-/// `ARCH.replay.safetensors` beside its weights, among the user's models or the shipped ones, made on that trunk.
+/// What is kept of the music that a model's trunk learned from, beside its weights, among the user's models or the
+/// shipped ones: `replay` (`*replay.safetensors`, its embeddings) or `features` (`*features.safetensors`, what is below
+/// them).
 #[must_use]
-pub fn replay_for(weights: &Path, card: &ModelCard, paths: &Paths) -> Option<PathBuf> {
+pub fn kept_for(weights: &Path, card: &ModelCard, paths: &Paths, what: &str) -> Option<PathBuf> {
     let places =
         [weights.parent().map(Path::to_path_buf), Some(paths.user_models.clone()), crate::paths::shipped_models()];
-    places
-        .into_iter()
-        .flatten()
-        .flat_map(|dir| [dir.join("replay.safetensors"), dir.join(format!("{}.replay.safetensors", card.arch))])
-        .find(|path| made_on(path).as_deref() == Some(card.trunk_id()))
+    let files = places.into_iter().flatten().flat_map(|dir| {
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        files.sort();
+        files
+    });
+    let ending = format!("{what}.safetensors");
+    let mut fitting =
+        files.filter(|path| path.file_name().is_some_and(|n| n.as_encoded_bytes().ends_with(ending.as_bytes())));
+    fitting.find(|path| made_on(path).as_deref() == Some(card.trunk_id()))
 }
 
-/// The id of the model whose trunk made a replay set, as its metadata names it.
+/// The id of the model that such a file goes with, as its metadata names it.
 fn made_on(path: &Path) -> Option<String> {
     use std::io::Read;
     let mut file = std::fs::File::open(path).ok()?;

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use deepcuts_protocol::{CurvePoint, Doubt, Paired, RetrainReport};
+use deepcuts_protocol::{CurvePoint, Depth, Doubt, Paired, RetrainReport};
 use serde_json::json;
 
 use super::{
@@ -85,6 +85,10 @@ pub struct Facts {
     pub left_out: Vec<String>,
     /// How learning went.
     pub runs: Vec<Run>,
+    /// How much of the network was asked to learn.
+    pub asked: Depth,
+    /// Files that the next scan has to hear again, if it is put in force.
+    pub to_hear: u64,
 }
 
 impl Facts {
@@ -120,6 +124,8 @@ impl Facts {
             doubts: report.doubts.iter().filter_map(|d| doubted(d, lessons)).collect(),
             left_out,
             runs: Vec::new(),
+            asked: report.depth,
+            to_hear: 0,
         }
     }
 
@@ -207,8 +213,21 @@ impl Facts {
                 writeln!(out, "- {}: {from} to {to}, {moved} of it", clean_path(&c.path))?;
             }
             more(out, self.changes.len(), listed)?;
-        } else if r.depth == deepcuts_protocol::Depth::Full {
-            writeln!(out, "\nThe whole network learned: the next scan hears the library again.")?;
+        }
+        if r.depth == Depth::Full {
+            writeln!(
+                out,
+                "\n## What would change\n\nMore than the last layer learned, so what is kept of the library is no use to \
+                 it. Put in force, the next `deepcuts scan` (or a watch) hears {} files again, and what it makes of tracks \
+                 that you have not spoken of is not known before. Until a track is heard again it stays what it is.",
+                self.to_hear
+            )?;
+        } else if self.asked == Depth::Full {
+            writeln!(
+                out,
+                "\nMore than the last layer was let learn, and was no better on corrections that it had not seen: this is \
+                 what `--head` gives, and nothing has to be heard again."
+            )?;
         }
         Ok(())
     }
@@ -229,7 +248,7 @@ impl Facts {
             "doubts": self.doubts.iter().map(|d| json!({
                 "path": d.path.to_string_lossy(), "said": d.said, "heard": d.heard, "score": d.score,
             })).collect::<Vec<_>>(),
-            "left_out": self.left_out,
+            "left_out": self.left_out, "to_hear": self.to_hear,
             // As the reports of training have them. The last fit held nothing out: it has no accuracy to show there.
             "runs": self.runs.iter().filter(|r| r.fold < self.folds()).map(|r| json!({
                 "score": {"fold": r.fold, "seed": r.seed}, "curve": r.curve,

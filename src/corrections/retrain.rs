@@ -11,12 +11,12 @@ use std::{
     },
 };
 
-use deepcuts_protocol::{Depth, ModelCard, RetrainJob, RetrainReport, TrainSay, WirePath};
+use deepcuts_protocol::{Depth, LessonFile, ModelCard, RetrainJob, RetrainReport, TrainSay, WirePath};
 
 use super::{
     gate,
-    lessons::Lessons,
-    models::replay_for,
+    lessons::{Lesson, Lessons},
+    models::kept_for,
     preview::Preview,
     report::{Facts, Run},
 };
@@ -161,10 +161,7 @@ pub fn retrain(
     // What a killed retraining left.
     clean_up(store, plan.paths, None)?;
     store.put_model(&plan.setup.model, &plan.card)?;
-    let mut lessons = Lessons::collect(store, &plan.card, &plan.config.retrain)?;
-    if plan.depth == Depth::Full {
-        lessons.keep_present();
-    }
+    let lessons = Lessons::collect(store, &plan.card, &plan.config.retrain)?;
     if let Some(lack) = lessons.lacks(&plan.config.retrain).filter(|_| !plan.force || lessons.tracks.is_empty()) {
         return Err(RetrainError::TooLittle(lack));
     }
@@ -193,18 +190,20 @@ fn propose(
     std::fs::create_dir_all(&staging).map_err(io(&staging))?;
     let lesson_file = staging.join("lessons.st");
     lessons.write(&lesson_file).map_err(io(&lesson_file))?;
+    let full = plan.depth == Depth::Full;
+    let kept = |what| kept_for(&plan.setup.model, &plan.card, plan.paths, what).map(WirePath);
+    let file = |t: &Lesson| LessonFile { path: WirePath(t.path.clone()), identity: t.audio.clone() };
     let job = RetrainJob {
         model: WirePath(plan.setup.model.clone()),
-        replay: replay_for(&plan.setup.model, &plan.card, plan.paths).map(WirePath),
+        replay: kept("replay"),
+        features: full.then(|| kept("features")).flatten(),
         lessons: WirePath(lesson_file.clone()),
         genres: lessons.genres.clone(),
         renamed: lessons.renamed.clone(),
         depth: plan.depth,
-        files: match plan.depth {
-            Depth::Head => Vec::new(),
-            Depth::Full => lessons.tracks.iter().map(|t| WirePath(t.path.clone())).collect(),
-        },
-        cache: (plan.depth == Depth::Full).then(|| WirePath(plan.paths.index.with_file_name("features"))),
+        files: lessons.tracks.iter().filter(|_| full).map(file).collect(),
+        cache: full.then(|| WirePath(plan.paths.index.with_file_name("features"))),
+        min_tracks: if plan.force { 0 } else { plan.config.retrain.min_tracks },
         out: WirePath(staging.clone()),
         name: next_name(store, plan.paths, &plan.card.name)?,
         folds: plan.config.retrain.folds,
@@ -214,9 +213,12 @@ fn propose(
     };
     let mut report: Option<RetrainReport> = None;
     let mut runs = Vec::new();
+    let mut unheard = Vec::new();
     ears::work(&plan.setup.program, "retrain", &job, true, cancel, &mut |say| {
-        if let TrainSay::Curve { fold, seed, point, .. } = &say {
-            Run::note(&mut runs, *fold, *seed, *point);
+        match &say {
+            TrainSay::Curve { fold, seed, point, .. } => Run::note(&mut runs, *fold, *seed, *point),
+            TrainSay::Skipped { path, reason } => unheard.push((path.0.clone(), reason.clone())),
+            _ => {}
         }
         match say {
             TrainSay::Retrained { report: said } => report = Some(*said),
@@ -246,8 +248,11 @@ fn propose(
     } else {
         Preview::default()
     };
-    let facts =
-        Facts { runs, ..Facts::new(store, (&card.name, &plan.card.name), &report, &verdict, &preview, lessons) };
+    let to_hear = if report.depth == Depth::Full { store.stats()?.files } else { 0 };
+    let names = (card.name.as_str(), plan.card.name.as_str());
+    let mut facts = Facts::new(store, names, &report, &verdict, &preview, lessons);
+    (facts.runs, facts.to_hear, facts.asked) = (runs, to_hear, plan.depth);
+    facts.left_out.extend(unheard.iter().map(|(path, reason)| format!("{}: {reason}", path.display())));
     let document = facts.save(&plan.paths.user_models).map_err(|(path, source)| RetrainError::Io { path, source })?;
     Ok(Proposal {
         facts,
@@ -270,21 +275,21 @@ impl Proposal {
     /// A file, the ears (tracks that were heard meanwhile are named first), the database.
     pub fn accept(self, store: &Store, tell: &mut dyn FnMut(Step)) -> Result<PathBuf, RetrainError> {
         let go_on = AtomicBool::new(false);
-        if self.facts.report.depth == Depth::Head {
-            store.put_candidate(&self.staged, &self.card)?;
-            let tell = &mut |done, total| tell(Step::Naming { done, total });
-            relabel::missing(store, &self.setup, &self.card, &go_on, tell)?;
-        } else {
-            store.put_candidate(&self.staged, &self.card)?;
-        }
+        store.put_candidate(&self.staged, &self.card)?;
+        // There is nothing to name where the whole network learned: no track was heard by it yet.
+        let tell = &mut |done, total| tell(Step::Naming { done, total });
+        relabel::missing(store, &self.setup, &self.card, &go_on, tell)?;
         let name = self.staged.file_name().unwrap_or_default();
         let weights = self.user_models.join(name);
-        // The card first: weights without one are no model, and a card without weights is none either.
-        for (from, to) in
-            [(ModelCard::path_for(&self.staged), ModelCard::path_for(&weights)), (self.staged.clone(), weights.clone())]
-        {
+        // The weights last: without a card they are no model, and a card without weights is none either.
+        for ending in files_of_a_model() {
+            let (from, to) = (self.staged.with_extension(ending), weights.with_extension(ending));
             let io = |source| RetrainError::Io { path: to.clone(), source };
-            File::open(&from).and_then(|file| file.sync_all()).map_err(io)?;
+            match File::open(&from) {
+                // A last layer listens through its parent's network, and replays what that does.
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound && ending.contains('.') => continue,
+                file => file.and_then(|file| file.sync_all()).map_err(io)?,
+            }
             std::fs::rename(&from, &to).map_err(io)?;
         }
         let folder = File::open(&self.user_models).and_then(|dir| dir.sync_all());
@@ -303,6 +308,12 @@ impl Proposal {
         let _ = std::fs::remove_dir_all(self.user_models.join(STAGING));
         Ok(())
     }
+}
+
+/// Endings of a model's files, the weights last: what it replays is there where more than its last layer learned.
+#[must_use]
+pub fn files_of_a_model() -> [&'static str; 4] {
+    ["features.safetensors", "replay.safetensors", "json", "safetensors"]
 }
 
 /// Forget candidates and their files.

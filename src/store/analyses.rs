@@ -126,7 +126,9 @@ pub(super) fn analysis_in(conn: &rusqlite::Connection, track: i64) -> rusqlite::
     conn.prepare_cached(
         "SELECT a.model_id, a.feature_version, a.start_ms, a.chunk_ms, a.winners, a.scores, a.heard_ms
          FROM analyses a JOIN models m ON m.id = a.model_id WHERE a.track_id = ?1 AND NOT m.candidate
-         ORDER BY a.model_id = (SELECT value FROM meta WHERE key = 'current_model') DESC, a.heard_ms DESC LIMIT 1",
+         ORDER BY a.model_id = (SELECT value FROM meta WHERE key = 'current_model') DESC,
+             a.model_id = (SELECT before_id FROM promotions WHERE undone_ms IS NULL ORDER BY id DESC LIMIT 1) DESC,
+             a.heard_ms DESC LIMIT 1",
     )?
     .query_row([track], |r| {
         Ok(Analysis {

@@ -29,6 +29,14 @@ pub(crate) trait Net: Send {
     fn learn(&self, frozen: &Tensor, train: bool) -> Tensor {
         self.embed(frozen, train)
     }
+    /// The first part of `learn`, which a retraining leaves as it is.
+    fn calm(&self, frozen: &Tensor, _train: bool) -> Tensor {
+        frozen.shallow_clone()
+    }
+    /// The rest of `learn`, from what `calm` gave.
+    fn raise(&self, calm: &Tensor, train: bool) -> Tensor {
+        self.learn(calm, train)
+    }
     /// Listen through this trunk, where the architecture has one.
     fn take_trunk(&mut self, _trunk: &Musicnn) {}
     /// `[batch, embedding]` to logits.

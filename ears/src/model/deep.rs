@@ -131,8 +131,15 @@ impl Net for Deep {
     }
 
     fn learn(&self, frozen: &Tensor, train: bool) -> Tensor {
-        let x = self.calm.forward(frozen, train).clamp(-FARTHEST, FARTHEST);
-        self.norm.forward(&x.linear(&self.hidden, None::<&Tensor>), train).relu_()
+        self.raise(&self.calm(frozen, train), train)
+    }
+
+    fn calm(&self, frozen: &Tensor, train: bool) -> Tensor {
+        self.calm.forward(frozen, train).clamp(-FARTHEST, FARTHEST)
+    }
+
+    fn raise(&self, calm: &Tensor, train: bool) -> Tensor {
+        self.norm.forward(&calm.linear(&self.hidden, None::<&Tensor>), train).relu_()
     }
 
     fn head(&self, embedding: &Tensor, train: bool) -> Tensor {

@@ -6,16 +6,19 @@
 use std::{collections::HashMap, path::Path};
 
 use deepcuts_protocol::Embeddings;
+use half::f16;
 use safetensors::{Dtype, tensor::TensorView};
 use tch::{Kind, Tensor};
 
 use super::{
-    TrainError, batch,
+    TrainError,
+    batch::{self, Item},
     calibrate::Judged,
+    data::Set,
     fit::{self, Model},
     job::{Job, RunRecord},
 };
-use crate::model::{distance, weights};
+use crate::model::{arch, distance, weights};
 
 /// This share of the chunks of held-out artists may be taken for strange.
 pub(super) const STRANGE_SHARE: f64 = 0.02;
@@ -30,6 +33,8 @@ pub(super) struct Familiar {
     pub beyond: f32,
     chunks: Vec<Judged>,
     embeddings: Vec<f32>,
+    /// What the frozen trunk made of the same chunks, as f16; empty where there is none.
+    features: Vec<u8>,
     width: usize,
     learned: Vec<bool>,
 }
@@ -49,18 +54,37 @@ pub(super) fn measure(job: &Job<'_>, model: &Model, run: &RunRecord) -> Result<F
         let at: Vec<i64> = (0..learned.len()).filter(|&i| learned[i] == wanted).map(|i| i as i64).collect();
         all.index_select(0, &Tensor::from_slice(&at))
     };
-    let (known, others) = (rows(true), rows(false));
+    let (mean, whiten, beyond) = gaussian(&rows(true), &rows(false))?;
+    let features = match job.set.taps {
+        Some(_) => items.iter().flat_map(|i| features_of(&job.set, i)).flat_map(f16::to_le_bytes).collect(),
+        None => Vec::new(),
+    };
+    Ok(Familiar { beyond, mean, whiten, chunks, embeddings, features, width, learned })
+}
+
+/// What the frozen trunk made of a chunk.
+fn features_of(set: &Set, item: &Item) -> Vec<f16> {
+    let mut values = vec![0.0; set.bands];
+    if let Some(clip) = set.clips.get(item.clip as usize) {
+        clip.frames.copy(item.start as usize * set.bands, &mut values);
+    }
+    values.into_iter().map(f16::from_f32).collect()
+}
+
+/// The Gaussian of rows that are `known`: mean, what whitens, and the distance beyond which a row is strange, by the
+/// `others`, which it did not see (by themselves where there are none).
+pub(super) fn gaussian(known: &Tensor, others: &Tensor) -> Result<(Tensor, Tensor, f32), TrainError> {
     let dims: &[i64] = &[0];
     let mean = known.mean_dim(dims, false, Kind::Float);
-    let centred = &known - &mean;
+    let centred = known - &mean;
     let covariance = centred.transpose(0, 1).matmul(&centred) / (known.size()[0].max(2) - 1) as f64;
     let ridge = covariance.diagonal(0, 0, 1).mean(Kind::Float).double_value(&[]) * RIDGE + 1e-6;
-    let covariance = covariance + Tensor::eye(width as i64, (Kind::Float, tch::Device::Cpu)) * ridge;
+    let covariance = covariance + Tensor::eye(mean.size()[0], (Kind::Float, tch::Device::Cpu)) * ridge;
     // With L L' = covariance, (x - mean) inv(L)' has unit variance.
     let whiten = Tensor::linalg_inv(&covariance.linalg_cholesky(false)).transpose(0, 1).contiguous();
     let judges = if others.size()[0] > 0 { others } else { known };
-    let far: Vec<f32> = crate::model::to_vec(&distance(&judges, &mean, &whiten))?;
-    Ok(Familiar { beyond: quantile(far, 1.0 - STRANGE_SHARE), mean, whiten, chunks, embeddings, width, learned })
+    let far: Vec<f32> = crate::model::to_vec(&distance(judges, &mean, &whiten))?;
+    Ok((mean, whiten, quantile(far, 1.0 - STRANGE_SHARE)))
 }
 
 fn quantile(mut values: Vec<f32>, share: f64) -> f32 {
@@ -114,6 +138,21 @@ impl Familiar {
         let genres = serde_json::to_string(&job.set.genres).map_err(|e| fail(e.to_string()))?;
         let metadata = HashMap::from([("genres".to_owned(), genres), ("model".to_owned(), id.to_owned())]);
         let bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| fail(e.to_string()))?;
+        weights::write_whole(path, &bytes).map_err(|e| fail(e.to_string()))
+    }
+
+    /// Write what the frozen trunk made of the rows of the replay set, for a retraining of more than the last layer:
+    /// `features` (f16, row x value). The metadata holds `model` (as in the replay set) and `frozen` (what names the
+    /// trunk). Nothing where there is no trunk.
+    pub fn write_features(&self, id: &str, path: &Path) -> Result<(), TrainError> {
+        if self.features.is_empty() {
+            return Ok(());
+        }
+        let fail = |reason: String| TrainError::Output { path: path.to_path_buf(), reason };
+        let shape = vec![self.chunks.len(), arch::FROZEN_FEATURES];
+        let view = TensorView::new(Dtype::F16, shape, &self.features).map_err(|e| fail(e.to_string()))?;
+        let metadata = HashMap::from([("model".to_owned(), id.to_owned()), ("frozen".to_owned(), arch::frozen_id())]);
+        let bytes = safetensors::serialize([("features", view)], Some(metadata)).map_err(|e| fail(e.to_string()))?;
         weights::write_whole(path, &bytes).map_err(|e| fail(e.to_string()))
     }
 }

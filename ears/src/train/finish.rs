@@ -70,6 +70,7 @@ pub(super) fn ship(job: &Job<'_>, records: &[RunRecord]) -> Result<PathBuf, Trai
     let text = serde_json::to_string_pretty(&card).map_err(|e| fail(e.to_string()))?;
     weights::write_whole(&ModelCard::path_for(&path), text.as_bytes()).map_err(|e| fail(e.to_string()))?;
     known.write_replay(job, &id, &path.with_extension("replay.safetensors"))?;
+    known.write_features(&id, &path.with_extension("features.safetensors"))?;
     Ok(path)
 }
 

@@ -10,11 +10,15 @@ use rand_chacha::ChaCha8Rng;
 use tch::Tensor;
 
 use super::{
+    body::{self, Body, Learner},
     known::Known,
-    layer::{self, Layer, Problem, Step, Still},
+    layer::{self, Layer, Problem, Still},
     music::{Music, Outputs, Replay, largest},
 };
-use crate::train::{TrainError, calibrate::softmax, folds};
+use crate::{
+    model::arch::FROZEN_FEATURES,
+    train::{TrainError, calibrate::softmax, folds},
+};
 
 /// How near the new layer stays to the old one (see [`Problem::near`]).
 const NEAR: f64 = 1e-3;
@@ -39,6 +43,7 @@ const FORGETTING: f64 = 0.5;
 const SETTLED: usize = 7;
 /// Steps where there are no folds to read them off.
 const BLIND: u32 = 15;
+
 /// The old layer, and what its outputs became.
 pub(super) struct Parent {
     pub genres: Vec<String>,
@@ -46,6 +51,8 @@ pub(super) struct Parent {
     pub temperature: f64,
     /// By old output: the new one.
     pub became: Vec<Option<usize>>,
+    /// What makes its embeddings, where that is to learn, too; lessons and replay have the trunk's features then.
+    pub body: Option<Body>,
     pub known: Option<Known>,
 }
 
@@ -73,13 +80,22 @@ pub(super) struct Look {
 
 /// What came of it.
 pub(super) struct Learned {
-    pub layer: Layer,
+    pub learner: Learner,
     /// By track of the lessons.
     pub fold_of: Vec<u32>,
     pub folds: u32,
     /// By row of the lessons: logits of a layer that did not learn from its fold. Empty where there were no folds.
     pub held: Vec<Vec<f32>>,
-    pub steps: u32,
+    /// Of the last layer, and after them of all together.
+    pub steps: (u32, u32),
+}
+
+/// A place on the way of a fit.
+struct Place<'a> {
+    step: u32,
+    loss: f64,
+    /// Logits of the problem's rows.
+    logits: &'a [f32],
 }
 
 /// What a fold's fit said of the lessons it did not see, at every look.
@@ -116,7 +132,12 @@ impl Course<'_> {
                 .filter_map(|(_, f)| Some(f.looks.get(last)?.0 - f.looks.get(best)?.0))
                 .collect();
             let chance = better.iter().map(|b| b * b).sum::<f64>().sqrt();
-            if better.iter().sum::<f64>() > chance { best } else { last }
+            let last = if better.iter().sum::<f64>() > chance { best } else { last };
+            // What is below the last layer learns where that is better still, and not else: it costs a library that is
+            // heard again.
+            let looks = folds.iter().map(|f| f.looks.len()).max().unwrap_or(0);
+            let deeper = (LOOKS.len()..looks).min_by(|&a, &b| loss_at(a, but).total_cmp(&loss_at(b, but)));
+            deeper.filter(|&d| loss_at(d, but) < loss_at(last, but)).unwrap_or(last)
         };
         let mut held = if folds.is_empty() {
             Vec::new()
@@ -132,21 +153,38 @@ impl Course<'_> {
                 }
             }
         }
-        let steps = if folds.is_empty() { BLIND } else { LOOKS.get(least(None)).copied().unwrap_or(BLIND) };
-        let problem = self.problem(&vec![true; self.lessons.tracks.len()]);
-        let layer = problem.fit(steps, &mut |step| {
-            if LOOKS.contains(&step.number) {
-                tell(self.look(None, step, &problem, (0.0, 0.0)).0);
-            }
-            !self.cancel.load(Ordering::Relaxed)
-        })?;
-        self.stopped()?;
-        let room = self.room(&layer, &held);
+        let at = if folds.is_empty() { None } else { Some(least(None)) };
+        let deeper = at.and_then(|at| body::LOOKS.get(at.checked_sub(LOOKS.len())?).copied()).unwrap_or(0);
+        let steps = at.map_or(BLIND, |at| LOOKS.get(at.min(last)).copied().unwrap_or(BLIND));
+        let mut learner = self.last(steps, deeper, tell)?;
+        let room = self.room(&learner, &held);
         for (logit, room) in held.iter_mut().flat_map(|row| row.iter_mut().zip(&room)) {
             *logit += room;
         }
-        let layer = layer.shifted(&room);
-        Ok(Learned { layer, fold_of, folds: count, held, steps })
+        learner.layer = learner.layer.shifted(&room);
+        Ok(Learned { learner, fold_of, folds: count, held, steps: (steps, deeper) })
+    }
+
+    /// The last fit, from everything: so many steps of the last layer, and so many of all together.
+    fn last(&self, steps: u32, deeper: u32, tell: &mut dyn FnMut(Look)) -> Result<Learner, TrainError> {
+        let problem = self.problem(&vec![true; self.lessons.tracks.len()]);
+        let layer = problem.fit(steps, &mut |step| {
+            if LOOKS.contains(&step.number) {
+                let place = Place { step: step.number, loss: step.loss, logits: &step.layer.logits(&problem.rows) };
+                tell(self.look(None, &place, &problem, (0.0, 0.0)).0);
+            }
+            !self.cancel.load(Ordering::Relaxed)
+        })?;
+        let mut learner = Learner { body: None, layer };
+        if let Some(body) = self.parent.body.as_ref().filter(|_| deeper > 0) {
+            learner = body::fit(&problem, (body, &learner.layer), deeper, &mut |step| {
+                let place = Place { step: steps + step.number, loss: step.loss, logits: &step.logits };
+                tell(self.look(None, &place, &problem, (0.0, 0.0)).0);
+                !self.cancel.load(Ordering::Relaxed)
+            })?;
+        }
+        self.stopped()?;
+        Ok(learner)
     }
 
     pub fn genres(&self) -> usize {
@@ -182,14 +220,18 @@ impl Course<'_> {
         let judged = layer::rows(&values, self.lessons.width);
         let mut looks = Vec::new();
         let mut at_first = None;
-        problem.fit(LOOKS.last().copied().unwrap_or(BLIND), &mut |step| {
+        let mut see = |place: &Place<'_>, logits: Vec<f32>| {
+            let score = self.judge(&rows, &logits);
+            let (look, forgotten) = self.look(Some(fold), place, &problem, score);
+            tell(look);
+            let forgotten = (forgotten - *at_first.get_or_insert(forgotten)).max(0.0);
+            (score.0 + FORGETTING / f64::from(self.folds) * forgotten, logits)
+        };
+        let last = LOOKS.last().copied().unwrap_or(BLIND);
+        let layer = problem.fit(last, &mut |step| {
             if LOOKS.contains(&step.number) {
-                let logits = step.layer.logits(&judged);
-                let score = self.judge(&rows, &logits);
-                let (look, forgotten) = self.look(Some(fold), step, &problem, score);
-                tell(look);
-                let forgotten = (forgotten - *at_first.get_or_insert(forgotten)).max(0.0);
-                looks.push((score.0 + FORGETTING / f64::from(self.folds) * forgotten, logits));
+                let place = Place { step: step.number, loss: step.loss, logits: &step.layer.logits(&problem.rows) };
+                looks.push(see(&place, step.layer.logits(&judged)));
             }
             !self.cancel.load(Ordering::Relaxed)
         })?;
@@ -198,16 +240,23 @@ impl Course<'_> {
         if let Some((loss, logits)) = looks.last().map(|(l, v)| (*l, v.clone())) {
             looks.resize(LOOKS.len(), (loss, logits));
         }
+        if let Some(body) = &self.parent.body {
+            body::fit(&problem, (body, &layer), body::LOOKS.last().copied().unwrap_or(0), &mut |step| {
+                let place = Place { step: last + step.number, loss: step.loss, logits: &step.logits };
+                looks.push(see(&place, step.learner.logits(self.lessons, rows.iter().copied())));
+                !self.cancel.load(Ordering::Relaxed)
+            })?;
+            self.stopped()?;
+        }
         Ok(Fold { rows, looks })
     }
 
     /// A look, and the share of what is replayed that is named wrong: a layer that knows the listener and forgot the
     /// rest is no good.
-    fn look(&self, fold: Option<u32>, step: &Step, problem: &Problem, held: (f64, f64)) -> (Look, f64) {
-        let logits = step.layer.logits(&problem.rows);
+    fn look(&self, fold: Option<u32>, place: &Place<'_>, problem: &Problem, held: (f64, f64)) -> (Look, f64) {
         let (targets, weights) = (layer::flat(&problem.targets), layer::flat(&problem.weights));
         let (mut right, mut all, mut forgotten, mut replayed) = (0.0, 0.0, 0.0, 0.0);
-        let rows = logits.chunks_exact(self.genres()).zip(targets.chunks_exact(self.genres())).zip(&weights);
+        let rows = place.logits.chunks_exact(self.genres()).zip(targets.chunks_exact(self.genres())).zip(&weights);
         for (row, ((logits, target), &weight)) in rows.enumerate() {
             let Some(said) = largest(target) else { continue };
             let named = f64::from(u8::from(said == best(logits)));
@@ -220,8 +269,8 @@ impl Course<'_> {
         }
         let look = Look {
             fold,
-            step: step.number,
-            train_loss: step.loss,
+            step: place.step,
+            train_loss: place.loss,
             train_accuracy: right / f64::max(all, 1.0),
             held_loss: held.0,
             held_accuracy: held.1,
@@ -302,9 +351,10 @@ impl Course<'_> {
     fn problem(&self, learn: &[bool]) -> Problem {
         let genres = self.genres();
         let mut weights = Vec::new();
-        let (mut values, mut targets, mut among) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut values, mut given, mut targets, mut among) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (row, weight) in self.weights(learn).into_iter().enumerate().filter(|(_, w)| *w > 0.0) {
             values.extend_from_slice(self.lessons.row(row));
+            given.extend_from_slice(self.lessons.features(row));
             targets.extend_from_slice(self.lessons.target(row));
             among.extend(std::iter::repeat_n(0.0_f32, genres));
             weights.push(weight);
@@ -324,6 +374,7 @@ impl Course<'_> {
                 }
                 for row in track.rows.clone() {
                     values.extend_from_slice(music.row(row));
+                    given.extend_from_slice(music.features(row));
                     targets.extend_from_slice(music.target(row));
                     match open {
                         Some(heirs) => among.extend_from_slice(heirs),
@@ -335,7 +386,16 @@ impl Course<'_> {
             let sum: f64 = weights.iter().skip(before).sum();
             weights.iter_mut().skip(before).for_each(|w| *w *= (1.0 - BLENDED) * (1.0 - share) / sum.max(1e-9));
             let replayed = values.get(told * self.lessons.width..).unwrap_or_default().to_vec();
-            let blends = self.blends(&replayed);
+            let blends = match &self.parent.body {
+                None => Self::blends(&replayed, self.lessons.width, self.seed),
+                Some(body) => {
+                    let replayed = given.get(told * FROZEN_FEATURES..).unwrap_or_default();
+                    let blends = Self::blends(replayed, FROZEN_FEATURES, self.seed);
+                    let heard = layer::flat(&body.embed(&body::features(&blends)));
+                    given.extend(blends);
+                    heard
+                }
+            };
             let each = BLENDED * (1.0 - share) / (blends.len() / self.lessons.width.max(1)).max(1) as f64;
             targets.extend(self.answers(&blends, &heirs));
             among.extend(std::iter::repeat_n(0.0_f32, targets.len() - among.len()));
@@ -345,7 +405,8 @@ impl Course<'_> {
                 let rows = layer::rows(&replayed, self.lessons.width);
                 let count = rows.size().first().copied().unwrap_or(1).max(1) as f64;
                 let hold = (0..genres).map(|g| if self.is_new(g) { 0.0 } else { STILL }).collect();
-                still = Some(Still { spread: rows.transpose(0, 1).matmul(&rows) / count, hold });
+                let spread = rows.transpose(0, 1).matmul(&rows) / count;
+                still = Some(Still { rows: told as i64..told as i64 + count as i64, spread, hold });
             }
         }
         let spoken_of = self.spoken_of(learn);
@@ -354,6 +415,7 @@ impl Course<'_> {
         let size = [-1, genres as i64];
         Problem {
             rows: layer::rows(&values, self.lessons.width),
+            given: self.parent.body.as_ref().map(|body| body.calm(&body::features(&given))),
             targets: Tensor::from_slice(&targets).view(size),
             among: among.iter().any(|&a| a > 0.0).then(|| Tensor::from_slice(&among).view(size)),
             weights: Tensor::from_slice(&weights).view([-1, 1]),
@@ -376,10 +438,9 @@ impl Course<'_> {
     }
 
     /// As many blends of two of these rows as there are rows, the same for the same seed.
-    pub fn blends(&self, rows: &[f32]) -> Vec<f32> {
-        let width = self.lessons.width.max(1);
-        let count = rows.len() / width;
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+    pub fn blends(rows: &[f32], width: usize, seed: u64) -> Vec<f32> {
+        let count = rows.len() / width.max(1);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut blends = Vec::with_capacity(rows.len());
         for _ in 0..count {
             let (a, b) = (rng.random_range(0..count) * width, rng.random_range(0..count) * width);

@@ -141,7 +141,7 @@ mod tests {
             weights[genre] = 1.0;
             music.values.extend(at);
             music.targets.extend(&weights);
-            music.tracks.push(Track { index: i as u32, group: i as u32, weights, rows: i..i + 1 });
+            music.tracks.push(Track { index: i as u32, group: i as u32, weights, rows: i..i + 1, all: 1 });
         }
         music
     }

@@ -9,7 +9,13 @@ use super::{
     layer::flat,
     music::{Music, Replay},
 };
-use crate::{model::distance, train::familiar::STRANGE_SHARE};
+use crate::{
+    model::distance,
+    train::{
+        TrainError,
+        familiar::{self, STRANGE_SHARE},
+    },
+};
 
 /// The lessons widen nothing while no more of their rows than this are strange.
 const USUAL: f64 = 3.0 * STRANGE_SHARE;
@@ -36,6 +42,13 @@ impl Known {
         Some(Self { mean: get("mean")?, whiten: get("whiten")?, beyond: beyond? })
     }
 
+    /// Of music that the network learned from, as it hears it now; the bound is set by the rest of the replay set.
+    pub fn anew(replay: &Replay) -> Result<Self, TrainError> {
+        let rows = |wanted: bool| rows_of(&replay.music, &|i| replay.learned.get(i) == Some(&wanted));
+        let (mean, whiten, beyond) = familiar::gaussian(&rows(true), &rows(false))?;
+        Ok(Self { mean, whiten, beyond })
+    }
+
     fn far(&self, values: &Tensor) -> Vec<f32> {
         flat(&distance(values, &self.mean, &self.whiten))
     }
@@ -52,15 +65,8 @@ impl Known {
 
     /// Widened by the lessons, where they lie outside; none where all is well.
     pub fn widened(&self, lessons: &Music, replay: Option<&Replay>) -> Option<Self> {
-        let width = lessons.width as i64;
-        let of = |music: &Music, wanted: &dyn Fn(usize) -> bool| -> Tensor {
-            let tracks = music.tracks.iter().enumerate().filter(|(i, _)| wanted(*i));
-            let values: Vec<f32> =
-                tracks.flat_map(|(_, t)| t.rows.clone()).flat_map(|r| music.row(r)).copied().collect();
-            Tensor::from_slice(&values).view([-1, width])
-        };
         let told = |i: usize| lessons.tracks.get(i).is_some_and(|t| t.said().is_some());
-        let all = of(lessons, &told);
+        let all = rows_of(lessons, &told);
         let strange = self.far(&all).iter().filter(|d| **d > self.beyond).count();
         if (strange as f64) < USUAL * all.size()[0].max(1) as f64 {
             return None;
@@ -72,7 +78,7 @@ impl Known {
         // The bound is set by music that the Gaussian did not see: the base's unseen artists, and each half of the
         // lessons' groups by the other half.
         if let Some(replay) = replay {
-            let unseen = of(&replay.music, &|i| replay.learned.get(i) == Some(&false));
+            let unseen = rows_of(&replay.music, &|i| replay.learned.get(i) == Some(&false));
             if unseen.size()[0] > 0 {
                 wide.beyond = quantile(wide.far(&unseen), 1.0 - STRANGE_SHARE).max(wide.beyond.min(self.beyond) * 0.8);
             }
@@ -81,7 +87,7 @@ impl Known {
         for half in 0..2 {
             let side =
                 |i: usize, mine: bool| told(i) && lessons.tracks.get(i).is_some_and(|t| (t.group % 2 == half) == mine);
-            let (known, judged) = (of(lessons, &|i| side(i, false)), of(lessons, &|i| side(i, true)));
+            let (known, judged) = (rows_of(lessons, &|i| side(i, false)), rows_of(lessons, &|i| side(i, true)));
             if known.size()[0] > 0 && judged.size()[0] > 0 {
                 far.extend(with(&known, tracks / 2.0)?.far(&judged));
             }
@@ -109,6 +115,13 @@ impl Known {
         let shift = Tensor::f_linalg_inv(&self.whiten.transpose(0, 1)).ok()?.matmul(&mean.to_kind(Kind::Float));
         Some(Self { mean: &self.mean + shift, whiten: self.whiten.matmul(&turn).contiguous(), beyond: self.beyond })
     }
+}
+
+/// Rows of the tracks that are wanted.
+fn rows_of(music: &Music, wanted: &dyn Fn(usize) -> bool) -> Tensor {
+    let tracks = music.tracks.iter().enumerate().filter(|(i, _)| wanted(*i));
+    let values: Vec<f32> = tracks.flat_map(|(_, t)| t.rows.clone()).flat_map(|r| music.row(r)).copied().collect();
+    Tensor::from_slice(&values).view([-1, music.width as i64])
 }
 
 fn quantile(mut values: Vec<f32>, share: f64) -> f32 {

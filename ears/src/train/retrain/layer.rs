@@ -52,13 +52,17 @@ impl Clone for Layer {
 
 /// Rows of embeddings with a one behind each, for the bias.
 pub(super) fn rows(values: &[f32], width: usize) -> Tensor {
-    let x = Tensor::from_slice(values).view([-1, width as i64]);
+    with_ones(&Tensor::from_slice(values).view([-1, width as i64]))
+}
+
+/// As [`rows`].
+pub(super) fn with_ones(x: &Tensor) -> Tensor {
     let ones = Tensor::ones([x.size().first().copied().unwrap_or(0), 1], (Kind::Float, tch::Device::Cpu));
-    Tensor::cat(&[x, ones], 1)
+    Tensor::cat(&[x, &ones], 1)
 }
 
 pub(super) fn flat(tensor: &Tensor) -> Vec<f32> {
-    let tensor = tensor.contiguous().to_kind(Kind::Float);
+    let tensor = tensor.detach().contiguous().to_kind(Kind::Float);
     let mut values = vec![0.0_f32; tensor.numel()];
     let len = values.len();
     tensor.copy_data(&mut values, len);
@@ -69,6 +73,8 @@ pub(super) fn flat(tensor: &Tensor) -> Vec<f32> {
 pub(super) struct Problem {
     /// Row x (value, one).
     pub rows: Tensor,
+    /// Row x what the body is given (see [`super::body::Body::calm`]), where more than the layer is to learn.
+    pub given: Option<Tensor>,
     /// Row x genre; all zero where `among` speaks.
     pub targets: Tensor,
     /// Row x genre: one of these is right, nobody knows which.
@@ -88,6 +94,8 @@ pub(super) struct Problem {
 /// Music on which outputs stay near what they answered: unlike a label, which a sure answer satisfies however far it
 /// moves, this speaks everywhere that such music is.
 pub(super) struct Still {
+    /// The rows of the problem that it is.
+    pub rows: std::ops::Range<i64>,
     /// Mean outer product of its rows.
     pub spread: Tensor,
     /// By output: a factor of the mean squared change of its logit.
@@ -123,6 +131,12 @@ struct Slope {
     gradient: Tensor,
 }
 
+/// By row.
+fn sums(of: &Tensor) -> Tensor {
+    let dims: &[i64] = &[1];
+    of.sum_dim_intlist(dims, true, Kind::Float)
+}
+
 impl Problem {
     fn leash(&self) -> Leash {
         let dims: &[i64] = &[1];
@@ -139,20 +153,41 @@ impl Problem {
     fn slope(&self, layer: &Tensor, leash: &Leash) -> Slope {
         let log = self.rows.matmul(&layer.transpose(0, 1)).log_softmax(-1, Kind::Float);
         let scores = log.exp();
-        let dims: &[i64] = &[1];
-        let sums = |t: &Tensor| t.sum_dim_intlist(dims, true, Kind::Float);
-        let mut each = -sums(&(&self.targets * &log));
         let mut pull = &scores * sums(&self.targets) - &self.targets;
         if let Some(among) = &self.among {
             let inside = &scores * among;
-            let sum = sums(&inside);
-            let any = sums(among).clamp_max(1.0);
-            each -= &any * sum.clamp_min(1e-9).log();
-            pull += any * (&scores - inside / sum.clamp_min(1e-9));
+            let sum = sums(&inside).clamp_min(1e-9);
+            pull += sums(among).clamp_max(1.0) * (&scores - inside / sum);
         }
         let (cost, slope) = leash.pull(&(layer - &self.start.0));
-        let loss = (each * &self.weights).sum(Kind::Double).double_value(&[]) + cost.double_value(&[]);
+        let loss = self.misses(&log).double_value(&[]) + cost.double_value(&[]);
         Slope { loss, gradient: (pull * &self.weights).transpose(0, 1).matmul(&self.rows) + slope }
+    }
+
+    /// What the rows cost that are named otherwise than they should be.
+    fn misses(&self, log: &Tensor) -> Tensor {
+        let mut each = -sums(&(&self.targets * log));
+        if let Some(among) = &self.among {
+            let inside = sums(&(log.exp() * among)).clamp_min(1e-9);
+            each -= sums(among).clamp_max(1.0) * inside.log();
+        }
+        (each * &self.weights).sum(Kind::Double)
+    }
+
+    /// What a layer costs over `rows`, which are this problem's as another body hears them. As [`Self::fit`] has it, but
+    /// that what is to stay as it is may move together with what hears it.
+    pub fn loss(&self, rows: &Tensor, layer: &Tensor) -> Tensor {
+        let logits = rows.matmul(&layer.transpose(0, 1));
+        let away = layer - &self.start.0;
+        let leash = Leash { still: None, ..self.leash() };
+        let mut loss = self.misses(&logits.log_softmax(-1, Kind::Float)) + leash.pull(&away).0;
+        if let Some(still) = &self.still {
+            let at = |t: &Tensor| t.narrow(0, still.rows.start, still.rows.end - still.rows.start);
+            let moved = at(&logits) - at(&self.rows).matmul(&self.start.0.transpose(0, 1));
+            let hold = Tensor::from_slice(&still.hold.iter().map(|h| *h as f32).collect::<Vec<_>>());
+            loss += (moved.square() * hold).sum(Kind::Double) * (0.5 / (still.rows.end - still.rows.start) as f64);
+        }
+        loss
     }
 
     /// Fit. `visit` hears of every step, the start included, and says whether to go on.
@@ -252,6 +287,7 @@ mod tests {
         let start = Layer::new(&[0.0, 0.0, 0.0], &[0.0, 0.0, 0.0], 1);
         Problem {
             rows: rows(&[-1.0, 1.0, 1.0, 1.0], 1),
+            given: None,
             targets: Tensor::from_slice(targets).view([4, 3]),
             among,
             weights: Tensor::full([4, 1], 0.25, (Kind::Float, tch::Device::Cpu)),
@@ -297,7 +333,7 @@ mod tests {
         // Rows of (x, one): what lies at x = -1 is held still, and all say the first genre there and at x = 1.
         let targets = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
         let spread = Tensor::from_slice(&[1.0_f32, -1.0, -1.0, 1.0]).view([2, 2]);
-        let still = Some(Still { spread, hold: vec![100.0; 3] });
+        let still = Some(Still { rows: 0..2, spread, hold: vec![100.0; 3] });
         let layer = Problem { still, ..problem(None, &targets) }.fit(100, &mut |_| true).unwrap();
         assert!(scores(&layer, -1.0).iter().all(|s| (s - 1.0 / 3.0).abs() < 0.02));
         assert!(scores(&layer, 1.0)[0] > 0.8);

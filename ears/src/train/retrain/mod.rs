@@ -4,9 +4,11 @@
 //!
 //! It measures; whether the candidate is good enough is the desk's to say. It knows no database and no tags.
 
+mod body;
 mod course;
 mod doubts;
 mod gain;
+mod hear;
 mod known;
 mod layer;
 mod music;
@@ -24,7 +26,7 @@ use self::{
     gain::Verdict,
     layer::Layer,
     music::{Music, Outputs, Replay, largest},
-    ship::{Old, Worth},
+    ship::{Below, Old, Worth},
 };
 use super::{
     TrainError,
@@ -69,22 +71,42 @@ fn learn(job: &RetrainJob, cancel: &AtomicBool, say: &mut dyn FnMut(TrainSay)) -
     let outputs = Outputs::new(job.genres.clone(), job.renamed.clone());
     let width = usize::from(old.card.embedding_dim);
     let (weight, bias) = old.head()?;
+    let full = match job.depth {
+        Depth::Head => None,
+        Depth::Full => Some(old.body()?),
+    };
+    let (arch, body) = full.unzip();
     let parent = Parent {
         genres: old.card.genres.clone(),
         layer: Layer::new(&weight, &bias, width),
         temperature: f64::from(old.card.temperature),
         became: old.card.genres.iter().map(|g| outputs.of(g)).collect(),
+        body,
         known: known::Known::of(&old.tensors, old.card.unfamiliar_beyond),
     };
     let mut lessons = music::lessons(&job.lessons.0, width, job.genres.len())?;
     doubts::join_copies(&mut lessons);
-    if lessons.targets.iter().all(|&t| t == 0.0) {
-        return Err(TrainError::TooLittle("nothing was said of any track".to_owned()));
-    }
-    let replay = match &job.replay {
+    let mut replay = match &job.replay {
         Some(WirePath(path)) => Some(music::replay(path, width, old.card.trunk_id(), &outputs)?),
         None => None,
     };
+    let mut features = Vec::new();
+    if let Some(arch) = arch {
+        let (Some(replay), Some(WirePath(path))) = (&mut replay, &job.features) else {
+            return Err(TrainError::Source {
+                path: old.path.clone(),
+                reason: "what its trunk made of the music that it learned from is not here (a .features.safetensors \
+                         beside its .replay.safetensors): nothing would hold the old genres in place. Leave out --full"
+                    .to_owned(),
+            });
+        };
+        features = music::features(path, old.card.trunk_id(), replay.all)?;
+        replay.music.take_features(&features);
+        hear::lessons(job, &old.card, arch, &mut lessons, cancel, say)?;
+    }
+    if lessons.targets.iter().all(|&t| t == 0.0) {
+        return Err(TrainError::TooLittle("nothing was said of any track".to_owned()));
+    }
     let course = Course {
         lessons: &lessons,
         replay: replay.as_ref(),
@@ -109,14 +131,14 @@ fn learn(job: &RetrainJob, cancel: &AtomicBool, say: &mut dyn FnMut(TrainSay)) -
     // Doubts are held against scores as sharp as the parent's: labels that contradict each other blur the new ones.
     let held: Vec<Vec<f64>> = lessons.tracks.iter().map(|t| outcome.held(t.rows.clone(), parent.temperature)).collect();
     let doubts = doubts::find(&lessons, &held, &job.genres);
-    let known = parent.known.as_ref().and_then(|k| k.widened(&lessons, replay.as_ref()));
-    let (weight, bias) = learned.layer.parts();
-    let (path, id) = ship::write(job, &old, (&weight, &bias), known.as_ref(), worth)?;
+    let known = outcome.known()?;
+    let below = job.replay.as_ref().map(|r| Below { replay: &r.0, features: &features });
+    let (path, id) = ship::write(job, &old, &learned.learner, known.as_ref(), worth, below.as_ref())?;
     Ok(RetrainReport {
         parent: old.card.id().to_owned(),
         candidate: id,
         weights: WirePath(path),
-        depth: job.depth,
+        depth: if learned.learner.body.is_some() { Depth::Full } else { Depth::Head },
         new_genres: (job.genres.iter().enumerate())
             .filter(|(i, _)| !parent.became.contains(&Some(*i)))
             .map(|(_, g)| g.clone())
@@ -143,9 +165,6 @@ fn check(job: &RetrainJob) -> Result<(), TrainError> {
     }
     if job.name.is_empty() || job.name.contains(['/', '\\', '\0']) || job.name.starts_with('.') {
         return bad("the name of a model is the name of a file");
-    }
-    if job.depth == Depth::Full {
-        return bad("these ears retrain the last layer only: leave out --full");
     }
     Ok(())
 }
@@ -228,8 +247,21 @@ impl Outcome<'_> {
     }
 
     fn after(&self, music: &Music, rows: std::ops::Range<usize>) -> Vec<f32> {
-        let values: Vec<f32> = rows.flat_map(|r| music.row(r)).copied().collect();
-        self.learned.layer.logits(&layer::rows(&values, music.width))
+        self.learned.learner.logits(music, rows)
+    }
+
+    /// What the new network is familiar with, where that is not what its parent was.
+    fn known(&self) -> Result<Option<known::Known>, TrainError> {
+        let (course, learner) = (self.course, &self.learned.learner);
+        let Some(old) = &course.parent.known else { return Ok(None) };
+        let lessons = learner.hears(course.lessons);
+        let replay = course.replay.map(|r| Replay { music: learner.hears(&r.music), ..r.clone() });
+        let anew = match &replay {
+            Some(replay) if learner.body.is_some() => Some(known::Known::anew(replay)?),
+            _ => None,
+        };
+        let widened = anew.as_ref().unwrap_or(old).widened(&lessons, replay.as_ref());
+        Ok(widened.or(anew))
     }
 
     /// Temperature, threshold and scores, from rows that judged without having been learned.

@@ -1,13 +1,17 @@
 //! Labelled tracks as rows of embeddings: the listener's lessons, and the replay set of the base training data. Both are
 //! read here from safetensors, checked, thinned, and brought to the outputs of the new model.
 //!
-//! Plain numbers only: it knows no network and no torch.
+//! Plain numbers only: of networks it knows how many values a trunk gives, and of torch nothing.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use half::f16;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use crate::train::TrainError;
+use crate::{
+    model::arch::{FROZEN_FEATURES, frozen_id},
+    train::TrainError,
+};
 
 /// Rows of a track that are learned from. More of the same track add hardly anything but time.
 const ROWS_A_TRACK: usize = 16;
@@ -23,6 +27,10 @@ pub(super) struct Music {
     pub values: Vec<f32>,
     /// Row x genre: sums to 1, or to 0 where nothing was said.
     pub targets: Vec<f32>,
+    /// Row x what the trunk gives; empty where only embeddings are kept.
+    pub features: Vec<f32>,
+    /// By row: its place in the file it was read from, of a lesson among the rows of its track.
+    pub places: Vec<usize>,
     pub tracks: Vec<Track>,
 }
 
@@ -37,6 +45,8 @@ pub(super) struct Track {
     pub weights: Vec<f32>,
     /// Its rows.
     pub rows: std::ops::Range<usize>,
+    /// How many it has in the file.
+    pub all: usize,
 }
 
 impl Track {
@@ -56,6 +66,17 @@ impl Music {
     /// Values of a row.
     pub fn row(&self, row: usize) -> &[f32] {
         self.values.get(row * self.width..(row + 1) * self.width).unwrap_or_default()
+    }
+
+    /// What the trunk made of a row.
+    pub fn features(&self, row: usize) -> &[f32] {
+        self.features.get(row * FROZEN_FEATURES..(row + 1) * FROZEN_FEATURES).unwrap_or_default()
+    }
+
+    /// Take what the trunk made of every row of the file, for the rows that are kept.
+    pub fn take_features(&mut self, all: &[f16]) {
+        let row = |&at: &usize| all.get(at * FROZEN_FEATURES..(at + 1) * FROZEN_FEATURES).unwrap_or_default();
+        self.features = self.places.iter().flat_map(row).map(|v| v.to_f32()).collect();
     }
 
     /// What was said of a row.
@@ -108,6 +129,8 @@ pub(super) struct Replay {
     pub learned: Vec<bool>,
     /// By track: its genre was given up, and this was its slug.
     pub retired: Vec<Option<String>>,
+    /// Rows in the file.
+    pub all: usize,
 }
 
 /// Read what the user said.
@@ -125,9 +148,19 @@ pub(super) fn lessons(path: &Path, width: usize, genres: usize) -> Result<Music,
         return Err(bad(format!("a row belongs to track {at}, and there are {tracks}")));
     }
     let tracks = (groups.iter().zip(weights.chunks_exact(genres)).enumerate())
-        .map(|(i, (&group, w))| Track { index: i as u32, group, weights: w.to_vec(), rows: 0..0 })
+        .map(|(i, (&group, w))| Track { index: i as u32, group, weights: w.to_vec(), ..Track::default() })
         .collect();
-    Ok(gather(tracks, &track_of, &values, &targets, width, genres))
+    let mut music = gather(tracks, &track_of, &values, &targets, width, genres);
+    let mut counts = vec![0; groups.len()];
+    let nth: Vec<usize> = (track_of.iter())
+        .map(|&t| {
+            let count = counts.get_mut(t as usize);
+            count.map_or(0, |c: &mut usize| std::mem::replace(c, *c + 1))
+        })
+        .collect();
+    music.places.iter_mut().for_each(|p| *p = nth.get(*p).copied().unwrap_or(0));
+    music.tracks.iter_mut().zip(counts).for_each(|(track, all)| track.all = all);
+    Ok(music)
 }
 
 /// Read a replay set.
@@ -158,14 +191,35 @@ pub(super) fn replay(path: &Path, width: usize, trunk: &str, outputs: &Outputs) 
             if let Some(slot) = outputs.of(slug(label)).and_then(|at| weights.get_mut(at)) {
                 *slot = 1.0;
             }
-            Track { index: i as u32, group, weights, rows: 0..0 }
+            Track { index: i as u32, group, weights, ..Track::default() }
         })
         .collect();
     let retired = labels.iter().map(|l| outputs.of(slug(l)).is_none().then(|| slug(l).to_owned())).collect();
     let targets: Vec<f32> =
         (clip_of.iter()).flat_map(|&c| tracks.get(c as usize).map(|t| t.weights.clone()).unwrap_or_default()).collect();
     let music = gather(tracks, &clip_of, &values, &targets, width, genres);
-    Ok(Replay { music, learned: learned.iter().map(|&l| l != 0).collect(), retired })
+    Ok(Replay { music, learned: learned.iter().map(|&l| l != 0).collect(), retired, all: clip_of.len() })
+}
+
+/// What the trunk made of every row of a replay set, from the file that came with it.
+pub(super) fn features(path: &Path, model: &str, rows: usize) -> Result<Vec<f16>, TrainError> {
+    let bad = |reason: String| TrainError::Source { path: path.to_path_buf(), reason };
+    let bytes = read(path)?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(e.to_string()))?;
+    let said = |key: &str| header.metadata().as_ref().and_then(|m| m.get(key)).cloned().unwrap_or_default();
+    if said("model") != model || said("frozen") != frozen_id() {
+        let reason = "it holds what another trunk made of another replay set; take the file that came with the model's";
+        return Err(bad(reason.to_owned()));
+    }
+    let file = open(&bytes).map_err(&bad)?;
+    let view = tensor(&file, "features", Dtype::F16, &[Some(rows), Some(FROZEN_FEATURES)]).map_err(&bad)?;
+    let values: Vec<f16> =
+        view.data().chunks_exact(2).filter_map(|b| b.try_into().ok()).map(f16::from_le_bytes).collect();
+    if values.iter().all(|v| v.is_finite()) {
+        Ok(values)
+    } else {
+        Err(bad("features holds NaN or infinite values".to_owned()))
+    }
 }
 
 /// Rows by track, at most [`ROWS_A_TRACK`] of which something was said and as many of which nothing was.
@@ -195,6 +249,7 @@ fn gather(
         for row in thinned(&yes).chain(thinned(&no)) {
             music.values.extend_from_slice(values.get(row * width..(row + 1) * width).unwrap_or_default());
             music.targets.extend_from_slice(targets.get(row * genres..(row + 1) * genres).unwrap_or_default());
+            music.places.push(row);
             at += 1;
         }
         track.rows = begin..at;

@@ -4,10 +4,11 @@
 use tch::Tensor;
 
 use super::{
+    body::{self, Learner},
     course::{Course, mean_scores},
     layer::{self, Layer},
 };
-use crate::train::calibrate;
+use crate::{model::arch::FROZEN_FEATURES, train::calibrate};
 
 /// How far the output of a new genre is turned at the start.
 const TURN: f64 = 0.3;
@@ -20,6 +21,8 @@ const ROOM: i8 = 40;
 const ROOM_STEP: f32 = 0.1;
 /// Fewer tracks of a new genre than this say nothing of how many are found.
 const FINDS: usize = 5;
+/// Turns a seed into another.
+const OTHERS: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Share of the lessons of one given-up genre that a new name needs to be taken for what became of it.
 const HEIR: f32 = 0.15;
 
@@ -94,12 +97,12 @@ impl Course<'_> {
     /// By output, what its logits gain. A new genre that has no lessons beside it but its own would take whatever looks a
     /// little like it, or be found in nothing that its lessons do not name. Its held-out tracks say how much room it
     /// needs; the other lessons and the music between what was known, how much of it is to be had.
-    pub fn room(&self, layer: &Layer, held: &[Vec<f32>]) -> Vec<f32> {
+    pub fn room(&self, learner: &Learner, held: &[Vec<f32>]) -> Vec<f32> {
         let mut room = vec![0.0_f32; self.genres()];
         // What an old genre became has the whole base behind it: it is not new but in name.
         let heirs = self.heirs(&vec![true; self.lessons.tracks.len()]);
         let inherits = |genre: usize| heirs.iter().any(|(_, of)| of.get(genre) == Some(&1.0));
-        let between = self.between(layer);
+        let between = self.between(learner);
         // What was said of each track, and the logits of its rows by a layer that did not learn from it.
         let judged: Vec<(usize, Vec<f32>)> = (self.lessons.tracks.iter())
             .filter_map(|t| Some((t.said()?, t.rows.clone().filter_map(|r| held.get(r)).flatten().copied().collect())))
@@ -143,17 +146,29 @@ impl Course<'_> {
         mean_scores(&logits, self.genres(), self.parent.temperature)
     }
 
-    /// What a layer says of the music between what the base learned from (see [`Course::blends`]).
-    fn between(&self, layer: &Layer) -> Vec<f32> {
+    /// What is said of the music between what the base learned from (see [`Course::blends`]).
+    fn between(&self, learner: &Learner) -> Vec<f32> {
         let Some(replay) = self.replay else { return Vec::new() };
         let tracks = replay.music.tracks.iter().zip(&replay.learned).zip(&replay.retired);
-        let values: Vec<f32> = tracks
+        let rows: Vec<usize> = tracks
             .filter(|((_, learned), retired)| **learned && retired.is_none())
             .flat_map(|((track, _), _)| track.rows.clone())
-            .flat_map(|row| replay.music.row(row))
-            .copied()
             .collect();
-        let blends = self.blends(&values);
-        if blends.is_empty() { Vec::new() } else { layer.logits(&layer::rows(&blends, self.lessons.width)) }
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        let width = self.lessons.width;
+        learner.layer.logits(&match &learner.body {
+            None => {
+                let values: Vec<f32> = rows.iter().flat_map(|&r| replay.music.row(r)).copied().collect();
+                layer::rows(&Self::blends(&values, width, self.seed), width)
+            }
+            // Others than it learned from: a body knows those by heart.
+            Some(body) => {
+                let values: Vec<f32> = rows.iter().flat_map(|&r| replay.music.features(r)).copied().collect();
+                let blends = Self::blends(&values, FROZEN_FEATURES, self.seed ^ OTHERS);
+                layer::with_ones(&body.embed(&body::features(&blends)))
+            }
+        })
     }
 }

@@ -108,9 +108,19 @@ fn protocol(job: &Job<'_>, chosen: &RunRecord, records: &[RunRecord]) -> String 
         (_, true) => "Temperature and calibration error: fitted on the same chunks, which is kind to them.".to_owned(),
         (_, false) => "Temperature and calibration error: fitted on the other folds.".to_owned(),
     };
+    let teach = &chosen.recipe.teacher;
+    let taught = if teach.share > 0.0 {
+        format!(
+            " It was taught by deep, fitted to the same side of the split: {:.0} % of what it learned is what deep says is \
+             in mixtures of two chunks, the rest their labels.",
+            teach.share * 100.0
+        )
+    } else {
+        String::new()
+    };
     let early = if chosen.stopped_early { " Training was stopped early." } else { "" };
     format!(
-        "{split} A clip is named by the mean of its chunks' scores, {chunks:.1} chunks a clip side by side; \
+        "{split}{taught} A clip is named by the mean of its chunks' scores, {chunks:.1} chunks a clip side by side; \
          accuracies are of clips and chunks of the fold left out. {calibrated} Unsure: at most {:.0} % of the rightly named held-out chunks fall below the threshold; beyond that, \
          chunks unlike everything that was trained on, which are {:.0} % of the held-out chunks.{early}",
         RIGHT_CHUNKS_LOST * 100.0,

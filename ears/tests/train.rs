@@ -66,7 +66,7 @@ fn weights(dir: &Path) -> PathBuf {
     dir.join("out/cuts.safetensors")
 }
 
-const SHORT: [&str; 4] = ["fit.steps=30", "fit.report_every=10", "fit.batch=8", "net.trunk=32"];
+const SHORT: [&str; 5] = ["fit.steps=30", "fit.report_every=10", "fit.batch=8", "net.trunk=32", "teacher.share=0"];
 
 #[test]
 fn it_learns_ships_a_card_and_a_replay_set_and_reports() {
@@ -137,6 +137,34 @@ fn what_the_trunk_heard_is_kept_and_a_fold_alone_is_said_to_be() {
     let said = ears("train", &job, dir.path(), Then::GoOn);
     assert_eq!(listens(&said), 0, "{said:?}");
     assert_eq!(fs::read(&shipped).unwrap(), first);
+}
+
+#[test]
+fn a_taught_run_hears_its_mixtures_once_and_says_by_whom_it_was_taught() {
+    if deepcuts_protocol::find_trunk(None).is_err() {
+        return eprintln!("skipped: no pretrained trunk in vendor/");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let taught = ["teacher.share=0.7", "teacher.mixtures=200"];
+    let mut job = job(dir.path(), &SHORT.into_iter().chain(taught).collect::<Vec<_>>());
+    (job.cache, job.only_folds) = (Some(dir.path().join("cache").as_path().into()), vec![0]);
+    let mixtures = |said: &[TrainSay]| {
+        said.iter().filter(|s| matches!(s, TrainSay::Note { text } if text.contains("200 mixtures"))).count()
+    };
+    let said = ears("train", &job, dir.path(), Then::GoOn);
+    assert!(matches!(said.last(), Some(TrainSay::Done { path: Some(_), .. })), "{said:?}");
+    assert_eq!(mixtures(&said), 1);
+    let card = ModelCard::read_for(&weights(dir.path())).unwrap();
+    assert!(card.protocol.contains("taught by deep") && card.folds[0].clip_accuracy > 0.9, "{card:?}");
+
+    // Stopped, and gone on with what was heard: the same weights.
+    let whole = fs::read(weights(dir.path())).unwrap();
+    fs::remove_dir_all(dir.path().join("out")).unwrap();
+    assert!(ears("train", &job, dir.path(), Then::Cancel).contains(&TrainSay::Stopping));
+    job.resume = true;
+    let said = ears("train", &job, dir.path(), Then::GoOn);
+    assert_eq!(mixtures(&said), 0, "{said:?}");
+    assert_eq!(fs::read(weights(dir.path())).unwrap(), whole);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use deepcuts_protocol::{CurvePoint, PROTOCOL_VERSION, RunScore, Split, TrainJob, TrainSay, WirePath};
+use deepcuts_protocol::{CurvePoint, FrontEnd, PROTOCOL_VERSION, RunScore, Split, TrainJob, TrainSay, WirePath};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -110,7 +110,7 @@ pub fn train(job: &TrainJob, cancel: &AtomicBool, say: &mut dyn FnMut(TrainSay))
 
 impl<'a> Job<'a> {
     fn new(job: &'a TrainJob, cancel: &AtomicBool, say: &mut dyn FnMut(TrainSay)) -> Result<Self, TrainError> {
-        let recipe = match &job.recipe_file {
+        let mut recipe = match &job.recipe_file {
             Some(WirePath(path)) => {
                 let fail = |reason: String| TrainError::Source { path: path.clone(), reason };
                 let text = fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
@@ -141,6 +141,12 @@ impl<'a> Job<'a> {
         let set = if listens { taps::tap(&set, arch, device, cache, cancel, say)? } else { set };
         let name = job.name.clone().unwrap_or_else(|| job.arch.clone());
         let runs = job.out.0.join(format!("{name}.runs"));
+        if recipe.teacher.share > 0.0 && (job.split == Split::Paper || set.front_end != FrontEnd::Cuts) {
+            // It hears whole clips, through the mel of `cuts`.
+            let text = "without its teacher, which knows neither single chunks nor another front end".to_owned();
+            say(TrainSay::Note { text });
+            recipe.teacher.share = 0.0;
+        }
         let sampler = Sampler::of(&set, arch, &recipe, Vec::new(), 0);
         let school = (recipe.teacher.share > 0.0)
             .then(|| School::open(&recipe.teacher, &sampler, device, cache, cancel, say))

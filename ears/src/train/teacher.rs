@@ -9,11 +9,11 @@
 
 use std::{
     collections::HashSet,
-    path::Path,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use deepcuts_protocol::{Split, TrainJob, TrainSay};
+use deepcuts_protocol::{TrainJob, TrainSay};
 use half::f16;
 use tch::{Device, Kind, Tensor, nn::VarStore};
 
@@ -27,10 +27,12 @@ use super::{
     source::{keep, read_kept},
     split, taps,
 };
-use crate::model::{Arch, CutsShape, ModelError, arch, to_vec};
+use crate::model::{Arch, CutsShape, arch, to_vec};
 
 /// Mixtures that the trunk hears in one pass.
 const PASS: usize = 64;
+/// Mixtures that begin with the same clip: a small set has no more to say.
+const MOST_OF_A_CLIP: usize = 64;
 
 /// What all teachers of a job have in common.
 pub(super) struct School {
@@ -56,9 +58,12 @@ impl School {
         cancel: &AtomicBool,
         say: &mut dyn FnMut(TrainSay),
     ) -> Result<Self, TrainError> {
+        let most = MOST_OF_A_CLIP * sampler.set.clips.len();
+        let mixtures = teach.mixtures.min(u32::try_from(most).unwrap_or(u32::MAX));
+        trunk()?;
         let heard = taps::tap(sampler.set, Arch::Deep, device, cache, cancel, say)?;
         let kept = cache.map(|c| {
-            let of = format!("{} {} {}", sampler.set.fingerprint(), sampler.mixup, teach.mixtures);
+            let of = format!("{} {} {}", sampler.set.fingerprint(), sampler.mixup, mixtures);
             c.join(format!("mixtures-{}", arch::frozen_id()))
                 .join(blake3::hash(of.as_bytes()).to_hex().to_string() + ".safetensors")
         });
@@ -66,9 +71,9 @@ impl School {
         let frames = match known {
             Some(frames) => frames,
             None => {
-                let text = format!("listening to {} mixtures through the trunk of deep", teach.mixtures);
+                let text = format!("listening to {mixtures} mixtures through the trunk of deep");
                 say(TrainSay::Note { text });
-                let frames = listen(sampler, teach.mixtures, device, cancel)?;
+                let frames = listen(sampler, mixtures, device, cancel)?;
                 if let Some(path) = kept {
                     let fail = |reason| TrainError::Output { path: path.clone(), reason };
                     keep(&path, &frames, arch::FROZEN_FEATURES).map_err(fail)?;
@@ -94,10 +99,6 @@ impl School {
         seed: u64,
         cancel: &AtomicBool,
     ) -> Result<Taught, TrainError> {
-        if job.split == Split::Paper {
-            let reason = "a teacher needs whole clips; leave it out of the paper's split with --set teacher.share=0";
-            return Err(TrainError::Recipe(reason.to_owned()));
-        }
         let arch = Arch::Deep;
         let chunk = self.heard.chunk(arch.input()[0].unsigned_abs() as usize);
         let sides = split::sides(&self.heard, &self.recipe, chunk, job.split, job.folds, fold)?;
@@ -134,8 +135,19 @@ impl School {
                 taught.targets.extend(said.iter().zip(labels).map(|(s, l)| share * s + (1.0 - share) * l));
             }
         }
+        if taught.mixtures.len() < sampler.batch {
+            let reason =
+                "too few mixtures of clips that are learned from; --set teacher.share=0 learns from labels alone";
+            return Err(TrainError::TooLittle(reason.to_owned()));
+        }
         Ok(taught)
     }
+}
+
+/// Where the trunk is, or what to do without.
+fn trunk() -> Result<PathBuf, TrainError> {
+    let advice = |e: String| TrainError::Recipe(format!("its teacher: {e}; or learn without: --set teacher.share=0"));
+    deepcuts_protocol::find_trunk(None).map_err(advice)
 }
 
 /// The trunk's features of every mixture.
@@ -144,8 +156,7 @@ fn listen(sampler: &Sampler<'_>, mixtures: u32, device: Device, cancel: &AtomicB
     let arch = Arch::Deep;
     let vs = VarStore::new(device);
     let mut net = arch.build(&vs.root(), &CutsShape::default(), set.genres.len());
-    let trunk = deepcuts_protocol::find_trunk(None).map_err(|e| TrainError::Model(ModelError::Network(e)))?;
-    net.take_trunk(&arch::read_trunk(&trunk)?);
+    net.take_trunk(&arch::read_trunk(&trunk()?)?);
     let [frames, bands] = arch.input();
     let size = sampler.chunk * set.bands;
     let mut all = Vec::with_capacity(mixtures as usize * arch::FROZEN_FEATURES);

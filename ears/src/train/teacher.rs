@@ -67,8 +67,9 @@ impl School {
             c.join(format!("mixtures-{}", arch::frozen_id()))
                 .join(blake3::hash(of.as_bytes()).to_hex().to_string() + ".safetensors")
         });
-        let known = kept.as_deref().and_then(read_kept);
-        let frames = match known {
+        // Of another size it is no file of ours, and heard anew.
+        let whole = |frames: &Frames| frames.len() == mixtures as usize * arch::FROZEN_FEATURES;
+        let frames = match kept.as_deref().and_then(read_kept).filter(whole) {
             Some(frames) => frames,
             None => {
                 let text = format!("listening to {mixtures} mixtures through the trunk of deep");

@@ -6,7 +6,6 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{
     data::Set,
-    mixtures::Taught,
     recipe::{Augment, Crop, Recipe},
 };
 use crate::model::Arch;
@@ -73,8 +72,6 @@ pub struct Sampler<'a> {
     pub smoothing: f64,
     /// Seed of the run.
     pub seed: u64,
-    /// Drawn from instead of `items`.
-    pub taught: Option<&'a Taught>,
 }
 
 impl<'a> Sampler<'a> {
@@ -91,7 +88,6 @@ impl<'a> Sampler<'a> {
             mixup: fit.mixup,
             smoothing: fit.label_smoothing,
             seed,
-            taught: None,
         }
     }
 }
@@ -106,9 +102,6 @@ impl Sampler<'_> {
     /// The minibatch of `step`.
     #[must_use]
     pub fn draw(&self, step: usize) -> Batch {
-        if let Some(taught) = self.taught {
-            return taught.draw(self, step);
-        }
         let per_epoch = self.steps_an_epoch();
         let order = self.order((step / per_epoch) as u64);
         let first = (step % per_epoch) * self.batch;
@@ -369,17 +362,8 @@ mod tests {
         let augment = plain();
         let items = grid(&set, &[0, 1, 2, 3, 4, 5], 16);
         assert_eq!(items.len(), 12);
-        let sampler = Sampler {
-            set: &set,
-            items,
-            chunk: 16,
-            batch: 4,
-            augment: &augment,
-            mixup: 0.3,
-            smoothing: 0.1,
-            seed: 3,
-            taught: None,
-        };
+        let sampler =
+            Sampler { set: &set, items, chunk: 16, batch: 4, augment: &augment, mixup: 0.3, smoothing: 0.1, seed: 3 };
         let (a, b) = (sampler.draw(5), sampler.draw(5));
         assert_eq!((a.chunks, a.targets), (b.chunks, b.targets));
         let mut seen = [0; 3];
@@ -400,17 +384,8 @@ mod tests {
         set.clips.iter_mut().take(5).for_each(|c| c.group = 9);
         let augment = Augment { balance: 1.0, ..plain() };
         let items = whole(&set, &[0, 1, 2, 3, 4, 5]);
-        let sampler = Sampler {
-            set: &set,
-            items,
-            chunk: 16,
-            batch: 4,
-            augment: &augment,
-            mixup: 0.0,
-            smoothing: 0.0,
-            seed: 3,
-            taught: None,
-        };
+        let sampler =
+            Sampler { set: &set, items, chunk: 16, batch: 4, augment: &augment, mixup: 0.0, smoothing: 0.0, seed: 3 };
         let mut drawn = [0; 6];
         (0..1000).for_each(|epoch| sampler.order(epoch).into_iter().for_each(|i| drawn[i] += 1));
         assert!((2700..3300).contains(&drawn[5]), "half of 6000 for the artist with one clip: {drawn:?}");
@@ -430,7 +405,6 @@ mod tests {
             mixup: 0.0,
             smoothing: 0.0,
             seed: 0,
-            taught: None,
         };
         for step in 0..20 {
             let batch = sampler.draw(step);

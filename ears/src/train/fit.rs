@@ -75,8 +75,7 @@ pub(super) struct Fitted {
 
 impl Run<'_> {
     fn sampler(&self) -> Sampler<'_> {
-        let taught = self.taught.as_ref();
-        Sampler { taught, ..Sampler::of(self.set, self.arch, self.recipe, self.learn.clone(), self.seed) }
+        Sampler::of(self.set, self.arch, self.recipe, self.learn.clone(), self.seed)
     }
 
     /// Minibatches in all.
@@ -131,7 +130,10 @@ impl Run<'_> {
                 break;
             }
             let step = progress.step;
-            let batch = sampler.draw(step as usize);
+            let batch = match &self.taught {
+                Some(taught) => taught.draw(&sampler, step as usize),
+                None => sampler.draw(step as usize),
+            };
             // Dropout draws from torch's generator: seeded by the step, a resumed run goes on as it would have.
             tch::manual_seed((self.seed.wrapping_mul(1_000_003) ^ u64::from(step)) as i64);
             let rate = fit.learning_rate * self.rate(step, steps) * progress.rate_factor;

@@ -222,7 +222,7 @@ fn collect(
 
 /// All of a song, for its proportions. Not cached: a song is judged once.
 pub(super) fn whole_song(file: &LabelledFile, front_end: FrontEnd) -> Result<Frames, String> {
-    let values = mel_of(&file.path.0, front_end).map_err(|e| e.to_string())?;
+    let values = mel_of(&file.path.0, front_end, 1).map_err(|e| e.to_string())?;
     Ok(small(&values, front_end))
 }
 
@@ -251,7 +251,7 @@ fn hash_file(path: &PathBuf) -> std::io::Result<String> {
 
 /// The frames of a file that are learned from: its middle.
 fn listen(path: &Path, front_end: FrontEnd) -> Result<Frames, DecodeError> {
-    let values = mel_of(path, front_end)?;
+    let values = mel_of(path, front_end, 1)?;
     let bands = mel::bands(front_end);
     let most = (MOST_SECONDS * 1000.0 / mel::column_ms(front_end)) as usize;
     let frames = values.len() / bands;
@@ -268,8 +268,8 @@ fn small(values: &[f32], front_end: FrontEnd) -> Frames {
     }
 }
 
-/// Decode a file and compute its frames.
-fn mel_of(path: &Path, front_end: FrontEnd) -> Result<Vec<f32>, DecodeError> {
+/// Decode a file and compute its mel, in chunks of so many frames; 1 for whoever cuts the chunks later.
+pub(super) fn mel_of(path: &Path, front_end: FrontEnd, chunk: usize) -> Result<Vec<f32>, DecodeError> {
     guarded(|| {
         let mut decoder = Decoder::open(path)?;
         let mut values = Vec::new();
@@ -281,8 +281,7 @@ fn mel_of(path: &Path, front_end: FrontEnd) -> Result<Vec<f32>, DecodeError> {
         let mut window = Vec::new();
         while decoder.next_window(&mut window)? {
             let rate = decoder.format().sample_rate_hz;
-            // Single frames: chunks are cut by whoever trains on them.
-            stream.get_or_insert_with(|| mel::Stream::new(front_end, 1, rate)).push(&window, rate, &mut sink)?;
+            stream.get_or_insert_with(|| mel::Stream::new(front_end, chunk, rate)).push(&window, rate, &mut sink)?;
         }
         if let Some(stream) = stream {
             stream.finish(&mut sink)?;

@@ -35,9 +35,7 @@ pub fn tap(
     say: &mut dyn FnMut(TrainSay),
 ) -> Result<Set, TrainError> {
     let trunk = deepcuts_protocol::find_trunk(None).map_err(|e| TrainError::Model(ModelError::Network(e)))?;
-    let vs = VarStore::new(device);
-    let mut net = arch.build(&vs.root(), &CutsShape::default(), set.genres.len());
-    net.take_trunk(&arch::read_trunk(&trunk)?);
+    let net = frozen(arch, &trunk, device)?;
     let width = arch::FROZEN_FEATURES;
     let mut listening = false;
     let mut clips = Vec::with_capacity(set.clips.len());
@@ -67,6 +65,16 @@ pub fn tap(
         clips.push(Clip { frames, name: clip.name.clone(), artist: clip.artist.clone(), ..*clip });
     }
     Ok(Set { genres: set.genres.clone(), front_end: set.front_end, bands: width, clips, taps: Some(BEGINNINGS) })
+}
+
+/// A network of which only the part that never learns is of use.
+///
+/// # Errors
+/// Names the trunk's file and what is wrong with it.
+pub(super) fn frozen(arch: Arch, trunk: &Path, device: Device) -> Result<Box<dyn Net>, TrainError> {
+    let mut net = arch.build(&VarStore::new(device).root(), &CutsShape::default(), 2);
+    net.take_trunk(&arch::read_trunk(trunk)?);
+    Ok(net)
 }
 
 /// Where the cache keeps what the trunk made of a clip.

@@ -15,7 +15,7 @@ use std::{
 
 use deepcuts_protocol::{TrainJob, TrainSay};
 use half::f16;
-use tch::{Device, Kind, Tensor, nn::VarStore};
+use tch::{Device, Kind, Tensor};
 
 use super::{
     TrainError,
@@ -27,7 +27,7 @@ use super::{
     source::{keep, read_kept},
     split, taps,
 };
-use crate::model::{Arch, CutsShape, arch, to_vec};
+use crate::model::{Arch, arch, to_vec};
 
 /// Mixtures that the trunk hears in one pass.
 const PASS: usize = 64;
@@ -155,9 +155,7 @@ fn trunk() -> Result<PathBuf, TrainError> {
 fn listen(sampler: &Sampler<'_>, mixtures: u32, device: Device, cancel: &AtomicBool) -> Result<Frames, TrainError> {
     let set = sampler.set;
     let arch = Arch::Deep;
-    let vs = VarStore::new(device);
-    let mut net = arch.build(&vs.root(), &CutsShape::default(), set.genres.len());
-    net.take_trunk(&arch::read_trunk(&trunk()?)?);
+    let net = taps::frozen(arch, &trunk()?, device)?;
     let [frames, bands] = arch.input();
     let size = sampler.chunk * set.bands;
     let mut all = Vec::with_capacity(mixtures as usize * arch::FROZEN_FEATURES);

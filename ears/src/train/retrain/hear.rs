@@ -2,7 +2,7 @@
 //! came of it is kept in the cache under what the audio is known by.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
 };
@@ -10,21 +10,22 @@ use std::{
 use crossbeam_channel::bounded;
 use deepcuts_protocol::{LessonFile, ModelCard, RetrainJob, TrainSay};
 use half::f16;
-use tch::{Device, Tensor, nn::VarStore};
+use tch::{Device, Tensor};
 
 use super::music::Music;
 use crate::{
-    decode::{DecodeError, Decoder, guarded},
+    decode::DecodeError,
     mel,
     model::{
-        Arch, CutsShape,
+        Arch, ModelError,
         arch::{self, FROZEN_FEATURES, Net},
         to_vec,
     },
     train::{
         TrainError,
         data::Frames,
-        source::{keep, read_kept},
+        source::{keep, mel_of, read_kept},
+        taps,
     },
 };
 
@@ -56,7 +57,9 @@ pub(super) fn lessons(
         let reason = format!("it names {} files for {} tracks", job.files.len(), lessons.tracks.len());
         return Err(TrainError::Source { path: job.lessons.0.clone(), reason });
     }
-    let net = trunk(&job.model.0, arch)?;
+    let missing = |e| TrainError::Model(ModelError::Network(e));
+    let trunk = deepcuts_protocol::find_trunk(Some(&job.model.0)).map_err(missing)?;
+    let net = taps::frozen(arch, &trunk, Device::Cpu)?;
     lessons.features = vec![0.0; lessons.places.len() * FROZEN_FEATURES];
     let (next, total) = (AtomicUsize::new(0), job.files.len() as u32);
     let workers = thread::available_parallelism().map_or(1, usize::from);
@@ -101,16 +104,6 @@ pub(super) fn lessons(
     Ok(())
 }
 
-/// The network as far as it never learns.
-fn trunk(model: &Path, arch: Arch) -> Result<Box<dyn Net>, TrainError> {
-    let missing = |e| TrainError::Model(crate::model::ModelError::Network(e));
-    let path = deepcuts_protocol::find_trunk(Some(model)).map_err(missing)?;
-    let vs = VarStore::new(Device::Cpu);
-    let mut net = arch.build(&vs.root(), &CutsShape::default(), 2);
-    net.take_trunk(&arch::read_trunk(&path)?);
-    Ok(net)
-}
-
 /// Where the cache keeps what the trunk made of a track.
 fn place(file: &LessonFile, job: &RetrainJob, card: &ModelCard) -> Option<PathBuf> {
     let folder = format!("heard-{}-v{}-{}", card.front_end.name(), card.feature_version, arch::frozen_id());
@@ -124,27 +117,8 @@ fn heard_of(file: &LessonFile, job: &RetrainJob, card: &ModelCard) -> Result<Hea
     if let Some(Frames::Halves(features)) = known.filter(|f| !f.is_empty() && f.len() % FROZEN_FEATURES == 0) {
         return Ok(Heard::Known(features));
     }
-    guarded(|| decode(&file.path.0, card)).map(Heard::New).map_err(|e| e.to_string())
-}
-
-/// The mel chunks of a file, as a scan makes them.
-fn decode(path: &Path, card: &ModelCard) -> Result<Vec<f32>, DecodeError> {
-    let mut decoder = Decoder::open(path)?;
-    let mut values = Vec::new();
-    let mut sink = |chunks: mel::Chunks| {
-        values.extend_from_slice(&chunks.data);
-        Ok::<(), DecodeError>(())
-    };
-    let mut stream: Option<mel::Stream> = None;
-    let mut window = Vec::new();
-    while decoder.next_window(&mut window)? {
-        let rate = decoder.format().sample_rate_hz;
-        let new = || mel::Stream::new(card.front_end, card.chunk_frames as usize, rate);
-        stream.get_or_insert_with(new).push(&window, rate, &mut sink)?;
-    }
-    let Some(stream) = stream else { return Err(DecodeError::NoSamples) };
-    stream.finish(&mut sink)?;
-    Ok(values)
+    let values = mel_of(&file.path.0, card.front_end, card.chunk_frames as usize).map_err(|e| e.to_string())?;
+    if values.is_empty() { Err(DecodeError::NoSamples.to_string()) } else { Ok(Heard::New(values)) }
 }
 
 /// The trunk's features of a track, chunk x value.

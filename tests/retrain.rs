@@ -189,6 +189,22 @@ fn settings_that_change_after_it_win_over_a_promotion() {
 }
 
 #[test]
+fn a_scan_that_began_before_a_rollback_does_not_overturn_it() {
+    let machine = Machine::with_rock_and_jazz();
+    correct(&machine, 6);
+    let before = everything(&machine);
+    machine.run(&["retrain", "--yes"]).exits(0);
+    // A listener looks up what holds; before it hears anything, the user takes that back.
+    let store = deepcuts::store::Store::open(&machine.database()).unwrap();
+    let promoted = store.promotions().unwrap().remove(0);
+    let since = store.promotion(&promoted.settings).unwrap();
+    assert_eq!(since, Some(promoted.id));
+    machine.run(&["models", "rollback"]).exits(0);
+    assert!(!store.listen_with(&promoted.model, &promoted.settings, since).unwrap());
+    assert_eq!((everything(&machine), in_force(&machine).as_str()), (before, "scripted"));
+}
+
+#[test]
 fn what_is_learned_follows_a_renamed_genre() {
     let machine = Machine::with_rock_and_jazz();
     correct(&machine, 6);

@@ -36,13 +36,14 @@ pub(super) fn run(desk: &Desk, args: &ScanArgs) -> anyhow::Result<Outcome> {
     let roots = roots(desk, &store, &args.paths)?;
     let _role = Role::take(&desk.paths.lock())?;
     tag::recover(&store)?;
+    let since = store.promotion(&desk.config.ears.model)?;
     let (setup, card) = ears_setup(desk)?;
     let cancel = cancel_on_signal()?;
     let progress = Arc::new(Progress::default());
     let show = Show::start(&progress);
     let hooks = Arc::new(Hooks::start(&desk.config.hooks));
     let retry_failed = args.retry_failed;
-    let scan = Scan { roots, retry_failed, config: &desk.config, ears: setup, card, hooks: &hooks };
+    let scan = Scan { roots, retry_failed, config: &desk.config, ears: setup, card, since, hooks: &hooks };
     let mut following = Following {
         bar: show.bar.clone(),
         index: IndexKeeper::new(desk.paths.index.clone()),

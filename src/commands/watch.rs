@@ -23,10 +23,11 @@ pub(super) fn run(desk: &Desk, args: &WatchArgs) -> anyhow::Result<Outcome> {
     let roots = roots(desk, &store, &args.paths)?;
     let _role = Role::take(&desk.paths.lock())?;
     tag::recover(&store)?;
+    let since = store.promotion(&desk.config.ears.model)?;
     let (setup, card) = ears_setup(desk)?;
     let cancel = cancel_on_signal()?;
     let hooks = Arc::new(Hooks::start(&desk.config.hooks));
-    let scan = Scan { roots, retry_failed: false, config: &desk.config, ears: setup, card, hooks: &hooks };
+    let scan = Scan { roots, retry_failed: false, config: &desk.config, ears: setup, card, since, hooks: &hooks };
     let mut watching = Watching {
         first: true,
         index: IndexKeeper::new(desk.paths.index.clone()),

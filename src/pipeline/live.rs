@@ -66,7 +66,7 @@ pub fn stay(store: &Store, what: &Scan<'_>, stay: &mut dyn Stay, cancel: &Atomic
     let every = |minutes: u32| (minutes > 0).then(|| Duration::from_secs(60 * u64::from(minutes)));
     let mut looked = Instant::now();
     let mut polled_at = Instant::now();
-    let mut with = With { ears: what.ears.clone(), card: what.card.clone() };
+    let mut with = With { ears: what.ears.clone(), card: what.card.clone(), since: what.since };
     changed.take_back(run(store, what, &with, what.roots.clone(), stay, cancel)?);
     while !cancel.load(Ordering::Relaxed) {
         let wait = changed.wait().min(TICK);
@@ -81,7 +81,7 @@ pub fn stay(store: &Store, what: &Scan<'_>, stay: &mut dyn Stay, cancel: &Atomic
         }
         let lost = watch.as_ref().is_some_and(Watch::lost) || changed.paths.len() > MANY;
         let reconcile = every(settings.reconcile_minutes).is_some_and(|time| looked.elapsed() >= time);
-        let promoted = with.follow(store)?;
+        let promoted = with.follow(store, &what.config.ears.model)?;
         if lost || reconcile || promoted {
             if lost {
                 tracing::warn!("changes were lost; everything is looked through");
@@ -127,14 +127,16 @@ fn watch(roots: &[PathBuf], settings: &config::Watch, stay: &mut dyn Stay) -> (O
 struct With {
     ears: Setup,
     card: ModelCard,
+    /// The promotion that held then.
+    since: Option<i64>,
 }
 
 impl With {
     /// Take up the model that is in force now; true when it is another than before.
-    fn follow(&mut self, store: &Store) -> Result<bool, StoreError> {
-        let Some(now) = store.current_model()?.filter(|now| now.card.id() != self.card.id()) else {
-            return Ok(false);
-        };
+    fn follow(&mut self, store: &Store, settings: &str) -> Result<bool, StoreError> {
+        let (since, now) = store.at_once(|| Ok((store.promotion(settings)?, store.current_model()?)))??;
+        self.since = since;
+        let Some(now) = now.filter(|now| now.card.id() != self.card.id()) else { return Ok(false) };
         if !now.path.exists() {
             return Ok(false);
         }
@@ -161,6 +163,7 @@ fn run(
         config: what.config,
         ears: with.ears.clone(),
         card: with.card.clone(),
+        since: with.since,
         hooks: what.hooks,
     };
     let report = scan(store, &part, stay, &progress, cancel)?;

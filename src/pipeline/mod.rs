@@ -69,6 +69,8 @@ pub struct Scan<'a> {
     pub ears: ears::Setup,
     /// The model that hears.
     pub card: ModelCard,
+    /// The promotion that held when it was looked up which model does: [`Store::promotion`].
+    pub since: Option<i64>,
     /// Who is told what was found.
     pub hooks: &'a Hooks,
 }
@@ -161,8 +163,8 @@ pub fn scan(
     cancel: &AtomicBool,
 ) -> Result<Report, StoreError> {
     store.put_model(&scan.ears.model, &scan.card)?;
-    if !store.listen_with(scan.card.id(), &scan.config.ears.model)? {
-        tracing::info!("another model was put in force; what is heard now counts once it is named again");
+    if !store.listen_with(scan.card.id(), &scan.config.ears.model, scan.since)? {
+        tracing::info!("another model is in force by now; what is heard now counts once it is named again");
     }
     // What another head on this trunk has heard need not be decoded again.
     if let Err(error) = relabel::missing(store, &scan.ears, &scan.card, cancel, &mut |_, _| {}) {

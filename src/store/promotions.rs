@@ -91,6 +91,14 @@ impl Store {
         }
     }
 
+    /// The promotion that holds under `[ears] model` of the settings, by its row.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn promotion(&self, settings: &str) -> Result<Option<i64>> {
+        Ok(self.wrap(in_force_in(&self.conn, settings))?.map(|p| p.id))
+    }
+
     /// Every promotion, newest first, those rolled back included.
     ///
     /// # Errors
@@ -185,14 +193,15 @@ impl Store {
         })
     }
 
-    /// Let a scan hear with a known model: it becomes the current one, unless another was promoted meanwhile under the
-    /// same settings. Says whether it is the current one now.
+    /// Let a scan hear with a known model: it becomes the current one, unless one was promoted or taken back under the
+    /// same settings since the scan looked up which holds; `since` is the [`Self::promotion`] then. Says whether it is
+    /// the current one now.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn listen_with(&self, id: &str, settings: &str) -> Result<bool> {
+    pub fn listen_with(&self, id: &str, settings: &str, since: Option<i64>) -> Result<bool> {
         self.atomically(|conn| {
-            if in_force_in(conn, settings)?.is_some_and(|p| p.model != id) {
+            if in_force_in(conn, settings)?.map(|p| p.id) != since {
                 return Ok(false);
             }
             self.use_model_in(conn, id).map(|()| true)

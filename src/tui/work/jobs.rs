@@ -253,6 +253,7 @@ fn listen(
     for recovered in tags::recover(&store)? {
         out.done(Done::Said(Said::note(format!("{}: {}", clean_path(&recovered.path), recovered.what))));
     }
+    let since = store.promotion(&context.config.ears.model)?;
     let (setup, card) = (context.ears)()?;
     std::thread::scope(|threads| {
         threads.spawn(|| shown.tell(out));
@@ -265,7 +266,7 @@ fn listen(
         following.index.learn(&store, true, out);
         let listened = (|| -> anyhow::Result<()> {
             let roots = whole(named.clone());
-            let mut scan = Scan { roots, retry_failed, config: &context.config, ears: setup, card, hooks };
+            let mut scan = Scan { roots, retry_failed, config: &context.config, ears: setup, card, since, hooks };
             if retry_failed || !named.is_empty() {
                 if scan.roots.is_empty() {
                     scan.roots = whole(known);

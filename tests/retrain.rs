@@ -381,6 +381,36 @@ fn a_watch_takes_up_a_promotion() {
 }
 
 #[test]
+fn a_watch_that_is_busy_never_overturns_what_the_user_chose() {
+    let machine = Machine::with_rock_and_jazz();
+    correct(&machine, 6);
+    machine.run(&["retrain", "--yes"]).exits(0);
+    let _watch = machine.watch(|command| {
+        command.stderr(Stdio::null());
+    });
+    std::thread::sleep(Duration::from_millis(1500));
+    let began = Instant::now();
+    let busy = || began.elapsed() < Duration::from_secs(12);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for n in (0..).take_while(|_| busy()) {
+                let path = machine.music.join(format!("artist{}/rock8-0.wav", n % 10));
+                let file = std::fs::File::options().write(true).open(path).unwrap();
+                file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(1_600_000_000 + n)).unwrap();
+                std::thread::sleep(Duration::from_millis(40));
+            }
+        });
+        while busy() {
+            for (how, is) in [(&["rollback"][..], "scripted"), (&["use", "scripted-1"], "scripted-1")] {
+                machine.run(&[&["models"], how].concat()).exits(0);
+                std::thread::sleep(Duration::from_millis(120));
+                assert_eq!(in_force(&machine), is);
+            }
+        }
+    });
+}
+
+#[test]
 fn a_missing_promoted_model_is_named() {
     let machine = Machine::with_rock_and_jazz();
     correct(&machine, 6);

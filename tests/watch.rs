@@ -5,8 +5,10 @@ mod support;
 
 use std::{
     fs,
+    io::Write,
     path::Path,
     process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -67,6 +69,39 @@ fn a_file_that_grows_is_heard_when_it_is_whole() {
         std::thread::sleep(Duration::from_millis(400));
     }
     eventually(&machine, &[("files", 2), ("heard", 2), ("failures", 0)]);
+}
+
+#[test]
+fn a_file_that_never_keeps_still_holds_nobody_up() {
+    let machine = Machine::new();
+    let settings = fs::read_to_string(machine.at("config.toml")).unwrap();
+    fs::write(machine.at("config.toml"), settings.replace("settle_seconds = 0", "settle_seconds = 1")).unwrap();
+    let jazz = machine.wav("jazz4.wav", 1);
+    let _watching = machine.watch(|_| {});
+    eventually(&machine, &[("heard", 1)]);
+    let since = Instant::now();
+    let patient = || since.elapsed() < Duration::from_secs(20);
+    let found = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            // A recording that goes on, a few bytes and a close at a time.
+            while patient() && !found.load(Ordering::Relaxed) {
+                let path = machine.music.join("recording.wav");
+                let mut file = fs::File::options().create(true).append(true).open(path).unwrap();
+                file.write_all(&[0; 64]).unwrap();
+                drop(file);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        std::thread::sleep(Duration::from_millis(500));
+        machine.run(&["correct", jazz.to_str().unwrap(), "zouk"]).exits(0);
+        while patient() && !found.load(Ordering::Relaxed) {
+            let hits = machine.run(&["search", "--format", "paths", "mostly", "zouk"]).out();
+            found.store(hits.contains("jazz4.wav"), Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    assert!(found.load(Ordering::Relaxed), "what was corrected was never found");
 }
 
 #[test]

@@ -68,17 +68,24 @@ pub fn stay(store: &Store, what: &Scan<'_>, stay: &mut dyn Stay, cancel: &Atomic
     let mut polled_at = Instant::now();
     let mut with = With { ears: what.ears.clone(), card: what.card.clone(), since: what.since };
     changed.take_back(run(store, what, &with, what.roots.clone(), stay, cancel)?);
+    let mut ticked = Instant::now();
     while !cancel.load(Ordering::Relaxed) {
-        let wait = changed.wait().min(TICK);
-        match watch.as_ref().map(|w| w.changed().recv_timeout(wait)) {
-            Some(Ok(path)) => {
+        let wait = changed.wait().min(TICK.saturating_sub(ticked.elapsed()));
+        let told = watch.as_ref().map(|w| (w.changed().recv_timeout(wait), w.changed().try_iter().take(MANY)));
+        match told {
+            Some((Ok(path), more)) => {
                 changed.note(path);
-                continue;
+                more.for_each(|path| changed.note(path));
+                // A file that never keeps still, a recording say, must not keep the rest waiting.
+                if ticked.elapsed() < TICK && changed.wait() > Duration::ZERO {
+                    continue;
+                }
             }
-            Some(Err(RecvTimeoutError::Timeout)) => {}
-            Some(Err(RecvTimeoutError::Disconnected)) => polled.clone_from(&roots),
+            Some((Err(RecvTimeoutError::Timeout), _)) => {}
+            Some((Err(RecvTimeoutError::Disconnected), _)) => polled.clone_from(&roots),
             None => std::thread::sleep(wait),
         }
+        ticked = Instant::now();
         let lost = watch.as_ref().is_some_and(Watch::lost) || changed.paths.len() > MANY;
         let reconcile = every(settings.reconcile_minutes).is_some_and(|time| looked.elapsed() >= time);
         let promoted = with.follow(store, &what.config.ears.model)?;

@@ -53,7 +53,7 @@ check: setup ## format, lints, docs and the unit tests, as before a commit
 
 .PHONY: bench
 bench: setup ## the benchmarks: stages, search at 10,000 and 100,000 tracks, 100,000 files through the desk
-	$(CARGO) bench --workspace $(LOCKED) --bench search --bench stages
+	$(CARGO) bench --workspace $(LOCKED) --bench search --bench ui --bench stages
 	$(CARGO) build $(RELEASE)
 	python3 scripts/desk-bench.py $(built)/deepcuts $(built)/scripted-ears
 

@@ -128,7 +128,8 @@ fn a_hook_that_never_ends_is_ended_with_all_it_started() {
     let since = Instant::now();
     let ran = machine.scan().exits(0);
     assert!(ran.out().starts_with("30 files, 30 heard"), "{}", ran.out());
-    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
+    // Thirty hooks of ten minutes each.
+    assert!(since.elapsed() < Duration::from_secs(120), "{:?}", since.elapsed());
     assert!(ran.err().contains("on_heard: ended after 1."), "{}", ran.err());
     let pids = fs::read_to_string(pids).unwrap();
     assert!(pids.lines().count() >= 2);

@@ -3,7 +3,11 @@
 
 mod support;
 
-use std::{fs, os::unix::ffi::OsStrExt, time::Duration};
+use std::{
+    fs,
+    os::unix::ffi::OsStrExt,
+    time::{Duration, Instant},
+};
 
 use support::Machine;
 
@@ -124,10 +128,17 @@ fn a_killed_scan_loses_nothing_that_was_heard() {
     command.args(["--config".as_ref(), machine.at("config.toml").as_os_str(), "--db".as_ref()]);
     command.arg(machine.database()).arg("scan").arg(&machine.music).envs(machine.environment());
     let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(1800));
+    let heard = || {
+        let ran = machine.run(&["status", "--format", "json"]);
+        if ran.code() == 0 { ran.json()["heard"].as_u64().unwrap() } else { 0 }
+    };
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(60) && heard() == 0 {
+        std::thread::sleep(Duration::from_millis(50));
+    }
     child.kill().unwrap();
     child.wait().unwrap();
-    let heard = machine.run(&["status", "--format", "json"]).json()["heard"].as_u64().unwrap();
+    let heard = heard();
     assert!((1..40).contains(&heard), "{heard} heard before the kill");
     let rest = machine.scan().exits(0);
     assert!(rest.out().contains(&format!(" {} heard", 40 - heard)), "{heard}: {}", rest.out());

@@ -1,4 +1,5 @@
-//! No frame later than 50 ms after a key, over 100,000 tracks, while the library changes under it.
+//! How long after a key its frame is there, over 100,000 tracks, while the library changes under it. The floor is a
+//! frame of plain text of the same size, in the same run; the promise is a p99 of 50 ms at most.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
@@ -23,7 +24,7 @@ use deepcuts::{
         view,
     },
 };
-use ratatui::{Terminal, backend::TestBackend};
+use ratatui::{Terminal, backend::TestBackend, widgets::Paragraph};
 
 const TRACKS: i64 = 100_000;
 const GENRES: [&str; 10] =
@@ -53,8 +54,7 @@ fn row(id: i64) -> Arc<Row> {
     Arc::new(Row::of(file, Mix::new(won, 100, Source::Model)))
 }
 
-#[test]
-fn a_frame_follows_a_key_within_50_ms() {
+fn main() {
     let mut taxonomy = Taxonomy::default();
     for name in GENRES {
         taxonomy.add(name);
@@ -124,10 +124,26 @@ fn a_frame_follows_a_key_within_50_ms() {
         // The workers' part.
         drop(effects);
     }
-    took.sort();
-    let (median, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
+    let (median, p99) = spread(&mut took);
+    let mut bare: Vec<Duration> = (0..600).map(|i| plain(&mut terminal, i)).collect();
+    let (floor, floor_p99) = spread(&mut bare);
     println!("key to frame over {TRACKS} tracks at 200x60: median {median:.1?}, p99 {p99:.1?}, latest {late:.1?}");
-    // A debug build on a busy machine gets some grace; the promise is the release build's.
-    let limit = Duration::from_millis(if cfg!(debug_assertions) { 200 } else { 50 });
-    assert!(p99 <= limit, "p99 {p99:?}");
+    println!("a frame of plain text:                       median {floor:.1?}, p99 {floor_p99:.1?}");
+    println!("ratio of the medians {:.1}", median.as_secs_f64() / floor.as_secs_f64());
+    println!("p99 within 50 ms: {}", if p99 <= Duration::from_millis(50) { "yes" } else { "NO" });
+}
+
+/// The median and the 99th percentile.
+fn spread(took: &mut [Duration]) -> (Duration, Duration) {
+    took.sort_unstable();
+    (took[took.len() / 2], took[took.len() * 99 / 100])
+}
+
+/// A frame in which every cell is text, other text each time.
+fn plain(terminal: &mut Terminal<TestBackend>, n: usize) -> Duration {
+    let lines: Vec<String> = (0..60).map(|y| format!("{:>1$}", n * 7919 + y, 200)).collect();
+    let text = lines.join("\n");
+    let started = Instant::now();
+    terminal.draw(|frame| frame.render_widget(Paragraph::new(text), frame.area())).unwrap();
+    started.elapsed()
 }

@@ -5,23 +5,20 @@
 //! database and decides nothing.
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode};
-use notify_debouncer_full::{DebounceEventResult, Debouncer, NoCache, new_debouncer_opt};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 /// Paths that changed and are not yet fetched; beyond it the roots are looked through.
 const CHANGED: usize = 16_384;
-
-/// Events on one path within this time are one.
-const DEBOUNCE: Duration = Duration::from_millis(250);
 
 /// Why a root cannot be watched.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +49,17 @@ pub enum WatchError {
 
 /// Watched roots. Dropped, they are watched no more.
 pub struct Watch {
-    debouncer: Debouncer<RecommendedWatcher, NoCache>,
-    changed: Receiver<PathBuf>,
-    lost: Arc<AtomicBool>,
+    watcher: RecommendedWatcher,
+    told: Arc<Told>,
+    wake: Receiver<()>,
+}
+
+/// Every path that was told, and when it last was. A path is never made good by another: a file that was created and
+/// moved on within a moment may have been seen where it was first.
+#[derive(Default)]
+struct Told {
+    paths: Mutex<HashMap<PathBuf, Instant>>,
+    lost: AtomicBool,
 }
 
 impl std::fmt::Debug for Watch {
@@ -69,17 +74,11 @@ impl Watch {
     /// # Errors
     /// When the system has no way to watch.
     pub fn new() -> Result<Self, notify::Error> {
-        let (sender, changed) = bounded(CHANGED);
-        let lost = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&lost);
-        let debouncer = new_debouncer_opt::<_, RecommendedWatcher, NoCache>(
-            DEBOUNCE,
-            None,
-            move |events: DebounceEventResult| take(events, &sender, &flag),
-            NoCache::new(),
-            notify::Config::default(),
-        )?;
-        Ok(Self { debouncer, changed, lost })
+        let (waker, wake) = bounded(1);
+        let told = Arc::<Told>::default();
+        let into = Arc::clone(&told);
+        let watcher = notify::recommended_watcher(move |event| into.take(event, &waker))?;
+        Ok(Self { watcher, told, wake })
     }
 
     /// Watch a root and all below it.
@@ -87,8 +86,8 @@ impl Watch {
     /// # Errors
     /// Why it cannot be watched, and what raises the limit where that is the reason.
     pub fn add(&mut self, root: &Path, poll_seconds: u32) -> Result<(), WatchError> {
-        self.debouncer.watch(root, RecursiveMode::Recursive).map_err(|error| {
-            let _ = self.debouncer.unwatch(root);
+        self.watcher.watch(root, RecursiveMode::Recursive).map_err(|error| {
+            let _ = self.watcher.unwatch(root);
             let root = root.to_path_buf();
             match error.kind {
                 ErrorKind::MaxFilesWatch => {
@@ -100,43 +99,53 @@ impl Watch {
         })
     }
 
-    /// Paths that changed, as they come.
+    /// Sleep until something is told, no longer than `patience`; false when nothing will be told any more.
     #[must_use]
-    pub const fn changed(&self) -> &Receiver<PathBuf> {
-        &self.changed
+    pub fn wait(&self, patience: Duration) -> bool {
+        !matches!(self.wake.recv_timeout(patience), Err(RecvTimeoutError::Disconnected))
+    }
+
+    /// Paths that were told since this was last asked, and when each last was.
+    #[must_use]
+    pub fn changed(&self) -> HashMap<PathBuf, Instant> {
+        std::mem::take(&mut *self.told.paths.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether changes were lost since this was last asked: then every root has to be looked through.
     #[must_use]
     pub fn lost(&self) -> bool {
-        self.lost.swap(false, Ordering::Relaxed)
+        self.told.lost.swap(false, Ordering::Relaxed)
     }
 }
 
-fn take(events: DebounceEventResult, sender: &Sender<PathBuf>, lost: &AtomicBool) {
-    let lose = || lost.store(true, Ordering::Relaxed);
-    match events {
-        Ok(events) => {
-            for event in events {
-                if event.need_rescan() {
-                    lose();
-                }
-                if matches!(event.kind, EventKind::Access(kind) if !is_close_after_write(kind)) {
-                    continue;
-                }
-                for path in &event.paths {
-                    if sender.try_send(path.clone()).is_err() {
-                        lose();
-                    }
-                }
-            }
-        }
-        Err(errors) => {
-            for error in errors {
+impl Told {
+    fn take(&self, event: notify::Result<Event>, waker: &Sender<()>) {
+        match event {
+            Ok(event) if event.need_rescan() => self.lose(),
+            // Our own reading is no change.
+            Ok(Event { kind: EventKind::Access(kind), .. }) if !is_close_after_write(kind) => return,
+            Ok(event) => self.note(event.paths),
+            Err(error) => {
                 tracing::warn!(%error, "the watch failed for a moment");
+                self.lose();
             }
-            lose();
         }
+        // Whoever is awake already needs no second call.
+        let _ = waker.try_send(());
+    }
+
+    fn note(&self, changed: Vec<PathBuf>) {
+        let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        paths.extend(changed.into_iter().map(|path| (path, now)));
+        if paths.len() > CHANGED {
+            paths.clear();
+            self.lose();
+        }
+    }
+
+    fn lose(&self) {
+        self.lost.store(true, Ordering::Relaxed);
     }
 }
 

@@ -105,6 +105,27 @@ fn a_file_that_never_keeps_still_holds_nobody_up() {
 }
 
 #[test]
+fn what_comes_and_goes_at_once_leaves_no_ghost() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    let _watching = machine.watch(|_| {});
+    eventually(&machine, &[("files", 1), ("heard", 1)]);
+    // A folder whose rules change is looked through whole, once, while others come and go.
+    fs::write(machine.music.join(".deepcutsignore"), "no such folder/\n").unwrap();
+    for n in 0..50 {
+        if n < 40 {
+            machine.wav(&format!("rock4 {n}.wav"), 100 + n);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        if n >= 10 {
+            fs::remove_file(machine.music.join(format!("rock4 {}.wav", n - 10))).unwrap();
+        }
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    eventually(&machine, &[("files", 1), ("heard", 1)]);
+}
+
+#[test]
 fn at_the_limit_of_watched_folders_it_says_so_and_polls() {
     let machine = Machine::new();
     for n in 0..60 {

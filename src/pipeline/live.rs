@@ -11,7 +11,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::RecvTimeoutError;
 use deepcuts_protocol::ModelCard;
 
 use super::{Follow, Report, Root, Scan, scan};
@@ -26,6 +25,10 @@ use crate::{
 
 /// The longest that a change of the database by another process waits for the index.
 const TICK: Duration = Duration::from_secs(2);
+
+/// The least time that a path has to keep still: what is told of it comes in bursts, and a new folder is watched a
+/// moment after it is told.
+const MOMENT: Duration = Duration::from_millis(250);
 
 /// More changed paths than this, and the roots are looked through instead.
 const MANY: usize = 2_000;
@@ -62,7 +65,7 @@ pub fn stay(store: &Store, what: &Scan<'_>, stay: &mut dyn Stay, cancel: &Atomic
     let roots: Vec<PathBuf> = what.roots.iter().map(|r| r.path.clone()).collect();
     // Watch first, then scan: what changes during the scan is told after it.
     let (watch, mut polled) = watch(&roots, settings, stay);
-    let mut changed = Changed::new(Duration::from_secs(u64::from(settings.settle_seconds)));
+    let mut changed = Changed::new(Duration::from_secs(u64::from(settings.settle_seconds)).max(MOMENT));
     let every = |minutes: u32| (minutes > 0).then(|| Duration::from_secs(60 * u64::from(minutes)));
     let mut looked = Instant::now();
     let mut polled_at = Instant::now();
@@ -71,19 +74,17 @@ pub fn stay(store: &Store, what: &Scan<'_>, stay: &mut dyn Stay, cancel: &Atomic
     let mut ticked = Instant::now();
     while !cancel.load(Ordering::Relaxed) {
         let wait = changed.wait().min(TICK.saturating_sub(ticked.elapsed()));
-        let told = watch.as_ref().map(|w| (w.changed().recv_timeout(wait), w.changed().try_iter().take(MANY)));
-        match told {
-            Some((Ok(path), more)) => {
-                changed.note(path);
-                more.for_each(|path| changed.note(path));
-                // A file that never keeps still, a recording say, must not keep the rest waiting.
-                if ticked.elapsed() < TICK && changed.wait() > Duration::ZERO {
-                    continue;
-                }
+        match &watch {
+            Some(watch) if watch.wait(wait) => changed.note(watch.changed()),
+            Some(_) => {
+                polled.clone_from(&roots);
+                std::thread::sleep(wait);
             }
-            Some((Err(RecvTimeoutError::Timeout), _)) => {}
-            Some((Err(RecvTimeoutError::Disconnected), _)) => polled.clone_from(&roots),
             None => std::thread::sleep(wait),
+        }
+        // A file that never keeps still, a recording say, must not keep the rest waiting.
+        if ticked.elapsed() < TICK && changed.wait() > Duration::ZERO {
+            continue;
         }
         ticked = Instant::now();
         let lost = watch.as_ref().is_some_and(Watch::lost) || changed.paths.len() > MANY;
@@ -200,18 +201,17 @@ impl Changed {
         Self { paths: HashMap::new(), settle }
     }
 
-    fn note(&mut self, path: PathBuf) {
-        let ours =
-            path.file_name().is_some_and(|n| path_bytes(Path::new(n)).starts_with(crawl::COPY_PREFIX.as_bytes()));
-        if !ours {
-            self.paths.insert(path, Instant::now());
-        }
+    /// Note paths that changed, and when they last did.
+    fn note(&mut self, paths: impl IntoIterator<Item = (PathBuf, Instant)>) {
+        let ours = |path: &Path| {
+            path.file_name().is_some_and(|n| path_bytes(Path::new(n)).starts_with(crawl::COPY_PREFIX.as_bytes()))
+        };
+        self.paths.extend(paths.into_iter().filter(|(path, _)| !ours(path)));
     }
 
     fn take_back(&mut self, paths: Vec<PathBuf>) {
-        for path in paths {
-            self.note(path);
-        }
+        let now = Instant::now();
+        self.note(paths.into_iter().map(|path| (path, now)));
     }
 
     /// How long until the first has kept still.

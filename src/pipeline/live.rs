@@ -26,6 +26,9 @@ use crate::{
 /// The longest that a change of the database by another process waits for the index.
 const TICK: Duration = Duration::from_secs(2);
 
+/// The longest sleep: whoever quits waits no longer for it to end.
+const SLEEP: Duration = Duration::from_millis(200);
+
 /// The least time that a path has to keep still: what is told of it comes in bursts, and a new folder is watched a
 /// moment after it is told.
 const MOMENT: Duration = Duration::from_millis(250);
@@ -73,7 +76,7 @@ pub fn stay(store: &Store, what: &Scan<'_>, stay: &mut dyn Stay, cancel: &Atomic
     changed.take_back(run(store, what, &with, what.roots.clone(), stay, cancel)?);
     let mut ticked = Instant::now();
     while !cancel.load(Ordering::Relaxed) {
-        let wait = changed.wait().min(TICK.saturating_sub(ticked.elapsed()));
+        let wait = changed.wait().min(TICK.saturating_sub(ticked.elapsed())).min(SLEEP);
         match &watch {
             Some(watch) if watch.wait(wait) => changed.note(watch.changed()),
             Some(_) => {

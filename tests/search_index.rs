@@ -148,6 +148,29 @@ fn one_writer_at_a_time_and_readers_see_commits() {
 }
 
 #[test]
+fn what_a_killed_writer_left_is_in_nobodys_way() {
+    let (library, tracks) = library(5);
+    Indexer::open(&library.index(), &library.store, &mut |_, _| {}).unwrap().close(&library.store).unwrap();
+    // Killed between the list of deleted tracks and the commit that would name it: the next one has the same name.
+    let json = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(library.index().join(name)).unwrap()).unwrap()
+    };
+    let (meta, mut managed) = (json("meta.json"), json(".managed.json"));
+    for segment in meta["segments"].as_array().unwrap() {
+        let id = segment["segment_id"].as_str().unwrap().replace('-', "");
+        let stamp = meta["opstamp"].as_u64().unwrap();
+        for name in (stamp..stamp + 20).map(|stamp| format!("{id}.{stamp}.del")) {
+            std::fs::write(library.index().join(&name), b"half").unwrap();
+            managed.as_array_mut().unwrap().push(name.into());
+        }
+    }
+    std::fs::write(library.index().join(".managed.json"), managed.to_string()).unwrap();
+    correct(&library, tracks[0], "soul");
+    Indexer::open(&library.index(), &library.store, &mut |_, _| {}).unwrap().close(&library.store).unwrap();
+    assert_eq!(count(&library, "pure soul"), 1);
+}
+
+#[test]
 fn killed_while_it_writes_the_index_is_whole_at_the_next_search() {
     let machine = support::Machine::new();
     let paths: Vec<_> = (0..20).map(|n| machine.wav(&format!("{n:02}-jazz4.wav"), n)).collect();

@@ -92,7 +92,9 @@ impl Indexer {
         let damaged =
             |e: TantivyError| IndexError::Unusable { path: path.into(), why: Unusable::Damaged(e.to_string()) };
         index.reader().map_err(damaged)?;
-        let writer = index.writer_with_num_threads(1, WRITER_BYTES).map_err(wrap(path))?;
+        let writer: IndexWriter = index.writer_with_num_threads(1, WRITER_BYTES).map_err(wrap(path))?;
+        // A writer that was killed left files whose names the next one would use again.
+        writer.garbage_collect_files().wait().map_err(wrap(path))?;
         Ok(Self {
             path: path.into(),
             writer,

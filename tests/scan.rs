@@ -89,6 +89,18 @@ fn gone_files_are_missing_and_come_back_unheard_of_again() {
 }
 
 #[test]
+fn a_deleted_file_that_had_failed_is_missing_at_once() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    let failed = machine.wav("refuse.wav", 2);
+    machine.scan().exits(1);
+    fs::remove_file(failed).unwrap();
+    assert!(machine.scan().exits(0).out().contains("1 gone"));
+    let status = machine.run(&["status", "--format", "json"]).json();
+    assert_eq!((&status["files"], &status["missing"], &status["failures"]), (&1.into(), &1.into(), &0.into()));
+}
+
+#[test]
 fn an_empty_or_absent_root_deletes_nothing() {
     let machine = Machine::new();
     machine.wav("jazz4.wav", 1);

@@ -86,7 +86,10 @@ impl<S: Fn() -> bool> Planner<'_, S> {
             }
             match (left.state, left.file) {
                 (KnownState::Heard | KnownState::Unheard, Some(file)) => gone.push((file, path)),
-                (KnownState::Failed, _) => forgotten.push(path),
+                (KnownState::Failed, file) => {
+                    gone.extend(file.map(|file| (file, path.clone())));
+                    forgotten.push(path);
+                }
                 _ => {}
             }
         }

@@ -25,7 +25,7 @@ pub struct NewFile {
 /// What the library knows of a path, as much as a crawl needs.
 #[derive(Clone, Debug)]
 pub struct Known {
-    /// The file's row, none for a failure.
+    /// The file's row; none for a failure of a file that was never identified.
     pub file: Option<i64>,
     /// Its track.
     pub track: Option<i64>,
@@ -176,14 +176,16 @@ impl Store {
                 known
                     .push((path_at(r, 0)?, Known { file: r.get(1)?, track: r.get(2)?, stamp: stamp_at(r, 3)?, state }));
             }
+            // After the files, so that of two entries of a path the failure is the last.
             let mut failures = self.conn.prepare_cached(
-                "SELECT path, dev, ino, size, mtime_ns, ctime_ns FROM failures
-                 WHERE path = ?3 OR (path >= ?1 AND path < ?2)",
+                "SELECT x.path, x.dev, x.ino, x.size, x.mtime_ns, x.ctime_ns, f.id, f.track_id
+                 FROM failures x LEFT JOIN files f ON f.path = x.path AND f.state = 'present'
+                 WHERE x.path = ?3 OR (x.path >= ?1 AND x.path < ?2)",
             )?;
             let mut rows = failures.query(rusqlite::params![low, high, path_bytes(root)])?;
             while let Some(r) = rows.next()? {
-                let failed = Known { file: None, track: None, stamp: stamp_at(r, 1)?, state: KnownState::Failed };
-                known.push((path_at(r, 0)?, failed));
+                let (file, track) = (r.get(6)?, r.get(7)?);
+                known.push((path_at(r, 0)?, Known { file, track, stamp: stamp_at(r, 1)?, state: KnownState::Failed }));
             }
             Ok(())
         };

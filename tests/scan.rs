@@ -101,6 +101,17 @@ fn a_deleted_file_that_had_failed_is_missing_at_once() {
 }
 
 #[test]
+fn a_file_that_is_deleted_while_it_is_heard_has_not_failed() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    machine.wav("vanish.wav", 2);
+    let ran = machine.scan().exits(0);
+    assert!(ran.out().contains("0 failed"), "{}", ran.out());
+    machine.run(&["scan", "--failed"]).exits(0);
+    assert!(machine.scan().exits(0).out().contains("1 gone"));
+}
+
+#[test]
 fn an_empty_or_absent_root_deletes_nothing() {
     let machine = Machine::new();
     machine.wav("jazz4.wav", 1);

@@ -19,8 +19,11 @@ pub(super) fn run(planned: &Receiver<(PathBuf, FileStamp)>, tell: &Sender<Event>
             continue;
         }
         let event = std::panic::catch_unwind(AssertUnwindSafe(|| identify(path.clone(), stamp))).unwrap_or_else(|_| {
-            Event::Failed { path, stamp, stage: Stage::Probe, reason: "its structure could not be read".to_owned() }
+            let reason = "its structure could not be read".to_owned();
+            Event::Failed { path: path.clone(), stamp, stage: Stage::Probe, reason }
         });
+        // What changed or went while it was read has not failed, and is not to be known by what was read.
+        let event = if FileStamp::read(&path).ok() == Some(stamp) { event } else { Event::Changing(path) };
         if tell.send(event).is_err() {
             return;
         }
@@ -42,10 +45,5 @@ fn identify(path: PathBuf, stamp: FileStamp) -> Event {
         tracing::info!("{}: {error}", path.display());
         FileTags::default()
     });
-    match FileStamp::read(&path) {
-        Ok(now) if now == stamp => {
-            Event::Identified(Box::new(NewFile { path, stamp, audio: payload.id, format: payload.format, tags }))
-        }
-        _ => Event::Changing(path),
-    }
+    Event::Identified(Box::new(NewFile { path, stamp, audio: payload.id, format: payload.format, tags }))
 }

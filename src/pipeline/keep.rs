@@ -290,8 +290,7 @@ impl<'a> Keeper<'a> {
                     self.failed(&known, Stage::Classify, &error.to_string())?;
                     return self.retry(copies);
                 }
-                // What was heard may be something else than what was hashed.
-                if FileStamp::read(&known.path).ok() != Some(known.stamp) {
+                if has_changed(&known) {
                     self.event(Event::Changing(known.path))?;
                     return self.retry(copies);
                 }
@@ -308,7 +307,11 @@ impl<'a> Keeper<'a> {
             Said::Failed(id, stage, reason) => {
                 let Some(known) = self.in_flight.remove(&id) else { return Ok(()) };
                 let copies = self.copies.remove(&known.track).unwrap_or_default();
-                self.failed(&known, stage, &reason)?;
+                if has_changed(&known) {
+                    self.event(Event::Changing(known.path))?;
+                } else {
+                    self.failed(&known, stage, &reason)?;
+                }
                 self.retry(copies)?;
             }
             Said::Fatal(reason) => self.report.fatal = Some(reason),
@@ -330,4 +333,10 @@ impl<'a> Keeper<'a> {
     fn retry(&mut self, copies: Vec<Known>) -> Result<(), StoreError> {
         copies.into_iter().try_for_each(|copy| self.want(copy))
     }
+}
+
+/// Whether a file went or became another while the ears had it: what was heard, or why it was not, may be of something
+/// else than what was hashed.
+fn has_changed(known: &Known) -> bool {
+    FileStamp::read(&known.path).ok() != Some(known.stamp)
 }

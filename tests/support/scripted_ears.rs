@@ -2,8 +2,8 @@
 //!
 //! What they hear in a file stands in its name: `jazz6-blues2.wav` is six chunks of jazz and two of blues
 //! (a word that is no genre of the card counts as unsure). Other words in the name make trouble: `die` ends the
-//! process, `stall` never answers, `garbage` breaks the protocol, `refuse` fails politely, `slow` takes a
-//! moment. Each chunk's embedding points along an axis, one a genre of the first card; the last axis is unsure.
+//! process, `stall` never answers, `garbage` breaks the protocol, `refuse` fails politely, `vanish` deletes the file
+//! and then fails, `slow` takes a moment. Each chunk's embedding points along an axis, one a genre of the first card; the last axis is unsure.
 //! `DEEPCUTS_SCRIPT_LOG` names a file that gets a line for each file they listen to. A name without any of these is four chunks of rock.
 //!
 //! `retrain` learns which genre each axis is called by most rows; `DEEPCUTS_SCRIPT_RETRAIN` makes it end otherwise
@@ -103,6 +103,10 @@ fn listen(id: u64, path: &Path, script: &Script, card: &ModelCard) {
     }
     if words.contains(&"refuse") {
         return say(&Answer::Failed { id, stage: Stage::Decode, reason: "the script says no".to_owned() });
+    }
+    if words.contains(&"vanish") {
+        let _ = std::fs::remove_file(path);
+        return say(&Answer::Failed { id, stage: Stage::Read, reason: "there is no such file".to_owned() });
     }
     if words.contains(&"slow") {
         std::thread::sleep(Duration::from_millis(100));

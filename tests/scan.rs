@@ -55,6 +55,8 @@ fn one_bad_file_never_stops_the_rest() {
     }
     let ran = machine.scan().exits(1);
     assert!(ran.out().starts_with("16 files, 10 heard, 6 failed"), "{}\n{}", ran.out(), ran.err());
+    let shown = machine.run(&["show", "--format", "json", machine.music.to_str().unwrap()]).exits(0).json();
+    assert_eq!(shown["files"].as_array().unwrap().len(), 14, "each once, but for the two that hold no sound");
     let failed = machine.run(&["scan", "--failed"]).exits(1).out();
     let reasons: Vec<&str> = failed.lines().map(|l| l.rsplit_once('/').unwrap().1).collect();
     for (line, expected) in reasons.iter().zip([

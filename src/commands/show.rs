@@ -56,6 +56,8 @@ fn files_at(store: &Store, named: &Path) -> anyhow::Result<Vec<FileRow>> {
     }
     let mut below: Vec<PathBuf> = store.known_under(&path, None)?.into_iter().map(|(path, _)| path).collect();
     below.sort();
+    // A file that failed is known twice: as a file, and as a failure.
+    below.dedup();
     let mut files = Vec::new();
     for path in below {
         files.extend(store.file_at(&path)?);

@@ -189,6 +189,25 @@ fn settings_that_change_after_it_win_over_a_promotion() {
 }
 
 #[test]
+fn settings_that_name_a_model_whose_choice_broke_off_are_heeded() {
+    let machine = Machine::with_rock_and_jazz();
+    let other = support::model(&machine.at(""), "other", "second");
+    let card = deepcuts_protocol::ModelCard::path_for(&other);
+    let mut json: Value = serde_json::from_slice(&std::fs::read(&card).unwrap()).unwrap();
+    json["trunk"] = blake3::hash(b"first").to_hex().as_str().into();
+    std::fs::write(&card, json.to_string()).unwrap();
+    let broken = machine.deepcuts(&["models", "use", other.to_str().unwrap()]).env("DEEPCUTS_EARS", "false").output();
+    assert!(!broken.unwrap().status.success());
+    machine.settings(&format!("[ears]\nmodel = {:?}\n", other.to_str().unwrap()));
+    machine.scan().exits(0);
+    assert_eq!(in_force(&machine), "other");
+    // A retraining throws away what others left of theirs, but not the model that listens.
+    machine.run(&["retrain", "--yes"]).exits(1);
+    assert_eq!(in_force(&machine), "other");
+    assert_eq!(machine.run(&["status", "--format", "json"]).json()["heard"], 46);
+}
+
+#[test]
 fn a_scan_that_began_before_a_rollback_does_not_overturn_it() {
     let machine = Machine::with_rock_and_jazz();
     correct(&machine, 6);

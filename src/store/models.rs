@@ -25,7 +25,8 @@ pub struct ModelRow {
 }
 
 impl Store {
-    /// Make a model known (its genres get rows). A known one only changes its place on disk.
+    /// Make a model known (its genres get rows). A known one only changes its place on disk, and is no candidate any
+    /// more: one that a stopped `models use` left may be what the settings name now.
     ///
     /// # Errors
     /// What SQLite says.
@@ -37,7 +38,7 @@ impl Store {
         let json = serde_json::to_string(card).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
         conn.prepare_cached(
             "INSERT INTO models (id, name, path, card, parent, added_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT DO UPDATE SET path = ?3",
+             ON CONFLICT DO UPDATE SET path = ?3, candidate = 0",
         )?
         .execute(rusqlite::params![card.id(), card.name, path_bytes(weights), json, card.parent, now_ms()])?;
         card.genres.iter().try_for_each(|name| genre_in(conn, name).map(|_| ()))

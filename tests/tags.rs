@@ -230,6 +230,23 @@ fn ours_is_renewed_and_theirs_is_kept() {
 }
 
 #[test]
+fn what_was_written_into_a_file_is_not_ours_in_the_recording_that_replaces_it() {
+    let machine = Machine::new();
+    let path = machine.wav("jazz4.wav", 1);
+    machine.scan().exits(0);
+    machine.run(&["tag", "--yes"]).exits(0);
+    // Another recording under the same name, whose listener called it jazz.
+    let mut bytes = fs::read(&path).unwrap();
+    let data = bytes.windows(4).position(|name| name == b"data").unwrap();
+    bytes[data + 100] ^= 0x55;
+    fs::write(&path, &bytes).unwrap();
+    machine.scan().exits(0);
+    machine.run(&["correct", path.to_str().unwrap(), "reggae"]).exits(0);
+    machine.run(&["tag", "--yes"]);
+    assert_eq!(fs::read(&path).unwrap(), bytes, "a genre that the listener wrote was replaced");
+}
+
+#[test]
 fn a_renamed_file_is_undone_under_its_new_name() {
     let machine = Machine::new();
     let path = machine.wav("jazz8.wav", 1);

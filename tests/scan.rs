@@ -128,6 +128,80 @@ fn an_empty_or_absent_root_deletes_nothing() {
     assert_eq!(machine.run(&["status", "--format", "json"]).json()["missing"], 0);
 }
 
+/// Settings that name these folders.
+fn roots(machine: &Machine, roots: &[&std::path::Path]) {
+    let settings = fs::read_to_string(machine.at("config.toml")).unwrap();
+    fs::write(machine.at("config.toml"), format!("{settings}\n[library]\nroots = {roots:?}\n")).unwrap();
+}
+
+#[test]
+fn a_part_of_the_library_that_was_scanned_by_itself_may_go() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    machine.scan().exits(0);
+    machine.wav("new/rock4.wav", 2);
+    let part = machine.music.join("new");
+    assert!(machine.run(&["scan", part.to_str().unwrap()]).exits(0).out().starts_with("1 files, 1 heard"));
+    let all = machine.run(&["scan"]).exits(0);
+    assert!(all.out().starts_with("2 files, 0 heard, 2 unchanged"), "{}", all.out());
+    fs::remove_dir_all(part).unwrap();
+    let gone = machine.run(&["scan"]).exits(0);
+    assert!(gone.out().contains("1 gone") && gone.err().is_empty(), "{}{}", gone.out(), gone.err());
+}
+
+#[test]
+fn the_folder_around_a_root_takes_it_in() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    machine.wav("part/rock4.wav", 2);
+    let part = machine.music.join("part");
+    machine.run(&["scan", part.to_str().unwrap()]).exits(0);
+    assert!(machine.scan().exits(0).out().starts_with("2 files, 1 heard, 1 unchanged"));
+    fs::rename(part, machine.music.join("renamed")).unwrap();
+    let all = machine.run(&["scan"]).exits(0);
+    assert!(all.out().starts_with("2 files, 0 heard, 1 known"), "{}", all.out());
+}
+
+#[test]
+fn an_unmounted_root_within_another_is_not_gone() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    let file = machine.wav("nas/rock4.wav", 2);
+    roots(&machine, &[&machine.music, &machine.music.join("nas")]);
+    let first = machine.run(&["scan"]).exits(0);
+    assert!(first.out().starts_with("2 files, 2 heard, 0 failed"), "each once: {}", first.out());
+    let away = machine.at("away.wav");
+    fs::rename(&file, &away).unwrap();
+    for args in [&["scan"][..], &["scan", machine.music.to_str().unwrap()]] {
+        machine.run(args);
+        assert_eq!(machine.run(&["status", "--format", "json"]).json()["missing"], 0, "{args:?}");
+    }
+    fs::rename(&away, &file).unwrap();
+    machine.wav("nas/blues4.wav", 3);
+    let all = machine.scan().exits(0);
+    assert!(all.out().starts_with("3 files, 1 heard"), "{}", all.out());
+}
+
+#[test]
+fn a_root_behind_a_link_has_one_name() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    let link = machine.at("link");
+    std::os::unix::fs::symlink(&machine.music, &link).unwrap();
+    roots(&machine, &[&link]);
+    machine.run(&["scan"]).exits(0);
+    machine.run(&["correct", link.join("jazz4.wav").to_str().unwrap(), "blues"]).exits(0);
+    machine.run(&["scan", link.to_str().unwrap()]).exits(0);
+    assert_eq!(machine.run(&["status", "--format", "json"]).json()["files"], 1);
+    // The folder moves to a larger disk, and a link stands in its place.
+    let larger = machine.at("larger");
+    fs::rename(&machine.music, &larger).unwrap();
+    std::os::unix::fs::symlink(&larger, &machine.music).unwrap();
+    let moved = machine.run(&["scan"]).exits(0);
+    assert!(moved.out().starts_with("1 files, 0 heard, 1 known"), "{}", moved.out());
+    assert_eq!(machine.run(&["status", "--format", "json"]).json()["files"], 1);
+}
+
 #[test]
 fn names_are_bytes() {
     let machine = Machine::new();

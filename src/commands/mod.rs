@@ -81,7 +81,12 @@ impl Desk {
         if let Some(named) = &global.config {
             anyhow::ensure!(named.exists(), "settings {}: there is no such file", named.display());
         }
-        Ok(Self { config: Config::read(&paths.config)?, paths })
+        let mut config = Config::read(&paths.config)?;
+        // One name for a folder, whoever names it: a root behind a link would be known under two.
+        for path in config.library.roots.iter_mut().chain(&mut config.watch.poll) {
+            *path = library_path(path).or_else(|_| std::path::absolute(&*path))?;
+        }
+        Ok(Self { config, paths })
     }
 
     /// The library, to read and write.

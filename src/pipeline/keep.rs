@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
@@ -202,7 +202,11 @@ impl<'a> Keeper<'a> {
         match event {
             Event::Identified(new) => {
                 self.store.begin()?;
-                let (file, track) = self.store.put_file(&new, &|path| path.symlink_metadata().is_err())?;
+                // A folder that was moved and left a link behind has its files under the old names, too.
+                let is_gone = |old: &Path| {
+                    old.symlink_metadata().is_err() || old.canonicalize().is_ok_and(|now| now == new.path)
+                };
+                let (file, track) = self.store.put_file(&new, &is_gone)?;
                 self.news = true;
                 self.want(Known { file, track, path: new.path, stamp: new.stamp })?;
             }

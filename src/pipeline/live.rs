@@ -117,7 +117,8 @@ pub fn stay(store: &Store, what: &Scan<'_>, stay: &mut dyn Stay, cancel: &Atomic
 }
 
 fn watch(roots: &[PathBuf], settings: &config::Watch, stay: &mut dyn Stay) -> (Option<Watch>, Vec<PathBuf>) {
-    let mut polled = settings.poll.clone();
+    let mut polled: Vec<PathBuf> =
+        settings.poll.iter().filter(|path| roots.iter().any(|root| path.starts_with(root))).cloned().collect();
     let mut watch = match Watch::new() {
         Ok(watch) => watch,
         Err(error) => {
@@ -184,7 +185,7 @@ fn run(
 
 /// The root that a changed path belongs to; none for what is no concern of ours.
 fn part(roots: &[PathBuf], path: PathBuf) -> Option<Root> {
-    let root = roots.iter().find(|root| path.starts_with(root))?;
+    let root = roots.iter().filter(|root| path.starts_with(root)).max()?;
     let name = path.file_name().map(|n| path_bytes(Path::new(n)))?;
     if name == crawl::IGNORE_FILE.as_bytes() {
         let folder = path.parent()?.to_path_buf();

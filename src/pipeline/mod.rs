@@ -172,11 +172,13 @@ pub fn scan(
     }
     let current = Some((scan.card.id(), scan.card.feature_version));
     let mut plans = Vec::new();
-    for root in &scan.roots {
+    for (root, others) in places(store, scan)? {
         if root.part_of.is_none() && root.path.is_dir() {
             store.put_root(&root.path)?;
         }
-        plans.push((root.clone(), store.known_under(&root.path, current)?.into_iter().collect()));
+        let mut known: plan::KnownFiles = store.known_under(&root.path, current)?.into_iter().collect();
+        known.retain(|path, _| !others.iter().any(|other| path.starts_with(other)));
+        plans.push((root, others, known));
     }
     // Set when the writer has had enough: cancelled, or the ears cannot be used.
     let stop = AtomicBool::new(false);
@@ -230,6 +232,27 @@ pub fn scan(
         });
         Ok(report)
     })
+}
+
+/// What is walked through: each root, and the roots below it that this walk leaves alone.
+///
+/// A folder below a root of the library is a part of that root and none of its own, or it would be looked for ever after
+/// it was renamed. Where roots lie in one another, each file is looked at once; and a root that is not there may be
+/// unmounted, so the root around it does not know what became of its files.
+fn places(store: &Store, scan: &Scan<'_>) -> Result<Vec<(Root, Vec<PathBuf>)>, StoreError> {
+    let mut whole: Vec<PathBuf> = store.roots()?.into_iter().map(|(path, ..)| path).collect();
+    whole.extend(scan.config.library.roots.iter().cloned());
+    let mut roots = scan.roots.clone();
+    for root in roots.iter_mut().filter(|root| root.part_of.is_none() && !whole.contains(&root.path)) {
+        root.part_of = whole.iter().filter(|around| root.path.starts_with(around)).max().cloned();
+    }
+    whole.extend(roots.iter().filter(|root| root.part_of.is_none()).map(|root| root.path.clone()));
+    let apart = |root: &Root| {
+        let below = whole.iter().filter(|other| **other != root.path && other.starts_with(&root.path));
+        let left = below.filter(|other| roots.iter().any(|r| r.path == **other) || !plan::is_there(other));
+        left.cloned().collect()
+    };
+    Ok(roots.iter().map(|root| (root.clone(), apart(root))).collect())
 }
 
 /// Keep how fast this library was last heard here, for `status` to say how long a backlog takes.

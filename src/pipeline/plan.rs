@@ -46,17 +46,17 @@ pub(super) struct Planner<'a, S: Fn() -> bool> {
 }
 
 impl<S: Fn() -> bool> Planner<'_, S> {
-    pub fn run(mut self, plans: Vec<(Root, KnownFiles)>) {
+    pub fn run(mut self, plans: Vec<(Root, Vec<PathBuf>, KnownFiles)>) {
         let mut young = Vec::new();
-        for (root, known) in plans {
-            self.walk(root, known, &mut young);
+        for (root, others, known) in plans {
+            self.walk(root, &others, known, &mut young);
         }
         self.flush();
         self.wait_for(young);
         self.progress.crawling.store(false, Ordering::Relaxed);
     }
 
-    fn walk(&mut self, root: Root, mut known: KnownFiles, young: &mut Vec<(PathBuf, FileStamp)>) {
+    fn walk(&mut self, root: Root, others: &[PathBuf], mut known: KnownFiles, young: &mut Vec<(PathBuf, FileStamp)>) {
         let cancel = AtomicBool::new(false);
         let mut skipped = 0;
         let mut crawled =
@@ -66,6 +66,8 @@ impl<S: Fn() -> bool> Planner<'_, S> {
                     return;
                 }
                 match found {
+                    Found::File { path, .. } | Found::Warning { path, .. }
+                        if others.iter().any(|other| path.starts_with(other)) => {}
                     Found::File { path, stamp } => {
                         self.progress.one(&self.progress.seen);
                         let before = known.remove(&path);
@@ -188,6 +190,6 @@ impl<S: Fn() -> bool> Planner<'_, S> {
 }
 
 /// Whether a root is there and holds anything.
-fn is_there(root: &Path) -> bool {
+pub(super) fn is_there(root: &Path) -> bool {
     std::fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some())
 }

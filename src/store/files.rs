@@ -340,19 +340,22 @@ impl Store {
         })
     }
 
-    /// Remember a folder of the library.
+    /// Remember a folder of the library. A new one takes in those below it: they are parts of it now.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn put_root(&self, path: &Path) -> Result<()> {
-        self.wrap(
-            self.conn
-                .execute(
-                    "INSERT INTO roots (path, path_text) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-                    rusqlite::params![path_bytes(path), path.to_string_lossy()],
-                )
-                .map(|_| ()),
-        )
+        let (low, high) = subtree(path);
+        self.atomically(|conn| {
+            let new = conn.execute(
+                "INSERT INTO roots (path, path_text) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                rusqlite::params![path_bytes(path), path.to_string_lossy()],
+            )?;
+            if new > 0 {
+                conn.execute("DELETE FROM roots WHERE path >= ?1 AND path < ?2", [low, high])?;
+            }
+            Ok(())
+        })
     }
 
     /// The folders of the library: (path, present, when it was last crawled whole).

@@ -181,7 +181,17 @@ impl<'a> Judge<'a> {
 
     fn read_rules(&mut self, dir: &Path, depth: usize) {
         let file = dir.join(IGNORE_FILE);
-        let Ok(text) = std::fs::read_to_string(&file) else { return };
+        let bytes = match std::fs::read(&file) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                if error.kind() != std::io::ErrorKind::NotFound {
+                    tracing::warn!(file = %file.display(), %error, "what it leaves out is not known");
+                }
+                return;
+            }
+        };
+        // An editor may put a mark before the first line, or write a comment as the system did long ago.
+        let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes));
         let mut builder = GitignoreBuilder::new(dir);
         let mut any = false;
         for line in text.lines() {
@@ -332,6 +342,19 @@ mod tests {
             crawl(&root.join(part), root, &Library::default(), &AtomicBool::new(false), &mut |_| files += 1);
             assert_eq!(files, 0, "{part}");
         }
+    }
+
+    #[test]
+    fn an_ignore_file_of_any_editor_leaves_out() {
+        let dir = tempfile::tempdir().unwrap();
+        touch(&dir.path().join("books/one.mp3"));
+        touch(&dir.path().join("one.mp3"));
+        for text in [&b"\xef\xbb\xbfbooks/\r\n"[..], b"# H\xf6rb\xfccher\nbooks/\n"] {
+            fs::write(dir.path().join(IGNORE_FILE), text).unwrap();
+            assert_eq!(found(dir.path()).0, ["one.mp3"]);
+        }
+        fs::write(dir.path().join(IGNORE_FILE), b"\xef\xbb\xbf").unwrap();
+        assert!(found(dir.path()).0.is_empty());
     }
 
     #[test]

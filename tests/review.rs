@@ -149,6 +149,22 @@ fn corrections_survive_a_lost_database() {
 }
 
 #[test]
+fn a_recording_of_hours_takes_any_weights_that_an_import_may_have() {
+    let machine = Machine::new();
+    let file = machine.wav("jazz3000.wav", 1);
+    machine.run(&["scan", machine.music.to_str().unwrap()]).exits(0);
+    machine.run(&["correct", file.to_str().unwrap(), "zouk=2", "jazz"]).exits(0);
+    let mut json = machine.run(&["correct", "--export", "-"]).exits(0).json();
+    json["corrections"][0]["genres"] = serde_json::json!({"zouk": 1_000_000, "jazz": 500_000});
+    json["corrections"][0]["at_ms"] = 1_900_000_000_000_i64.into();
+    let edited = machine.at("edited.json");
+    std::fs::write(&edited, json.to_string()).unwrap();
+    machine.run(&["correct", "--import", edited.to_str().unwrap()]).exits(0);
+    let zouk = mix(&machine, &file)["zouk"].as_f64().unwrap();
+    assert!((zouk - 2.0 / 3.0).abs() < 0.001, "{zouk}");
+}
+
+#[test]
 fn an_older_word_that_is_imported_does_not_replace_a_newer_one() {
     let machine = library();
     let path = machine.music.join("a/jazz8-0.wav");

@@ -56,7 +56,7 @@ impl Store {
         let after = whole.map_or(&said[..], |i| &said[i + 1..]);
         let Some((start_ms, chunk_ms, winners)) = winners else {
             return match whole.and_then(|i| said.get(i)) {
-                Some(c) => Ok(weights(&c.genres, 1)),
+                Some(c) => Ok(weights(&c.genres, u32::MAX)),
                 None => file_shares_in(conn, track),
             };
         };
@@ -74,7 +74,7 @@ impl Store {
         }
         let chunks = winners.len() as u32;
         let mut won: BTreeMap<i64, u32> = BTreeMap::new();
-        match whole.and_then(|i| said.get(i)).and_then(|c| weights(&c.genres, 1)) {
+        match whole.and_then(|i| said.get(i)).and_then(|c| weights(&c.genres, u32::MAX / chunks.max(1))) {
             // Every count is multiplied by the sum of the weights, so that the weighted part stays whole.
             Some(base) => {
                 let free = covered.iter().filter(|c| c.is_none()).count() as u32;
@@ -187,13 +187,17 @@ impl Store {
     }
 }
 
-fn weights(genres: &[(i64, u32)], times: u32) -> Option<Shares> {
-    let chunks: u32 = genres.iter().map(|(_, w)| w).sum();
-    (chunks > 0).then(|| Shares {
-        won: genres.iter().map(|&(g, w)| (g, w * times)).collect(),
-        chunks: chunks * times,
-        source: Source::User,
-    })
+/// What was said of a whole track, in counts that sum to `most` at the most: an import may weigh in millions, and a
+/// recording of hours has thousands of chunks.
+fn weights(genres: &[(i64, u32)], most: u32) -> Option<Shares> {
+    let sum: u64 = genres.iter().map(|(_, w)| u64::from(*w)).sum();
+    let scaled = |w: u32| match u64::from(most) {
+        most if sum > most => (u64::from(w) * most / sum) as u32,
+        _ => w,
+    };
+    let won: BTreeMap<i64, u32> = genres.iter().map(|&(g, w)| (g, scaled(w))).collect();
+    let chunks = won.values().sum();
+    (chunks > 0).then_some(Shares { won, chunks, source: Source::User })
 }
 
 /// The genres that the files of a track name, in equal shares; what we wrote ourselves does not count.

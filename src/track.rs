@@ -66,6 +66,13 @@ impl FileStamp {
         }
     }
 
+    /// Whether a file of this stamp is the one of an `earlier` stamp, as far as that tells. The number of a device may be
+    /// another each time it is mounted (btrfs, NFS, a stick): that alone is no change.
+    #[must_use]
+    pub fn is_still(self, earlier: Self) -> bool {
+        Self { dev: earlier.dev, ..self } == earlier
+    }
+
     /// The stamp of the file at `path`, links followed.
     ///
     /// # Errors

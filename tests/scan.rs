@@ -203,6 +203,16 @@ fn a_root_behind_a_link_has_one_name() {
 }
 
 #[test]
+fn a_disk_that_is_mounted_under_another_number_is_not_read_again() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    machine.scan().exits(0);
+    rusqlite::Connection::open(machine.database()).unwrap().execute("UPDATE files SET dev = dev + 1", []).unwrap();
+    let ran = machine.scan().exits(0);
+    assert!(ran.out().contains("1 unchanged"), "{}", ran.out());
+}
+
+#[test]
 fn names_are_bytes() {
     let machine = Machine::new();
     let path = machine.wav("jazz4.wav", 1);

@@ -106,7 +106,7 @@ impl<S: Fn() -> bool> Planner<'_, S> {
         before: Option<store::Known>,
         young: &mut Vec<(PathBuf, FileStamp)>,
     ) -> bool {
-        let Some(before) = before.filter(|b| b.stamp == stamp) else {
+        let Some(before) = before.filter(|b| stamp.is_still(b.stamp)) else {
             if self.is_young(stamp) {
                 young.push((path, stamp));
             } else {

@@ -81,11 +81,12 @@ impl Watch {
         Ok(Self { watcher, told, wake })
     }
 
-    /// Watch a root and all below it.
+    /// Watch a root and all below it; one that is watched already is watched as it is now.
     ///
     /// # Errors
     /// Why it cannot be watched, and what raises the limit where that is the reason.
     pub fn add(&mut self, root: &Path, poll_seconds: u32) -> Result<(), WatchError> {
+        let _ = self.watcher.unwatch(root);
         self.watcher.watch(root, RecursiveMode::Recursive).map_err(|error| {
             let _ = self.watcher.unwatch(root);
             let root = root.to_path_buf();

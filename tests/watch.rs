@@ -126,6 +126,22 @@ fn what_comes_and_goes_at_once_leaves_no_ghost() {
 }
 
 #[test]
+fn a_root_that_is_put_away_and_put_back_is_watched_again() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    let _watching = machine.watch(|_| {});
+    eventually(&machine, &[("files", 1), ("heard", 1)]);
+    // As a disk does that is unmounted and mounted again: another folder under the same name.
+    fs::rename(&machine.music, machine.at("away")).unwrap();
+    fs::create_dir(&machine.music).unwrap();
+    machine.wav("jazz4.wav", 1);
+    machine.wav("rock4.wav", 2);
+    eventually(&machine, &[("files", 2), ("heard", 2), ("missing", 0)]);
+    machine.wav("deep/er/pop4.wav", 3);
+    eventually(&machine, &[("files", 3), ("heard", 3), ("missing", 0)]);
+}
+
+#[test]
 fn at_the_limit_of_watched_folders_it_says_so_and_polls() {
     let machine = Machine::new();
     for n in 0..60 {

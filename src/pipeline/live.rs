@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
@@ -67,7 +68,8 @@ pub fn stay(store: &Store, what: &Scan<'_>, stay: &mut dyn Stay, cancel: &Atomic
     let settings = &what.config.watch;
     let roots: Vec<PathBuf> = what.roots.iter().map(|r| r.path.clone()).collect();
     // Watch first, then scan: what changes during the scan is told after it.
-    let (watch, mut polled) = watch(&roots, settings, stay);
+    let (mut watch, mut polled) = watch(&roots, settings, stay);
+    let mut folders: Vec<_> = roots.iter().map(|root| folder(root)).collect();
     let mut changed = Changed::new(Duration::from_secs(u64::from(settings.settle_seconds)).max(MOMENT));
     let every = |minutes: u32| (minutes > 0).then(|| Duration::from_secs(60 * u64::from(minutes)));
     let mut looked = Instant::now();
@@ -103,6 +105,20 @@ pub fn stay(store: &Store, what: &Scan<'_>, stay: &mut dyn Stay, cancel: &Atomic
             continue;
         }
         let mut due: Vec<Root> = changed.due().into_iter().filter_map(|path| part(&roots, path)).collect();
+        // A root that was unmounted, or moved away, and is back is another folder: nothing is told of it any more.
+        for (root, was) in roots.iter().zip(&mut folders) {
+            let now = folder(root);
+            if std::mem::replace(was, now) == now || polled.contains(root) {
+                continue;
+            }
+            if let (Some(_), Some(watch)) = (now, &mut watch) {
+                if let Err(error) = watch.add(root, settings.poll_seconds) {
+                    stay.unwatched(&error.to_string());
+                    polled.push(root.clone());
+                }
+                due.push(Root { path: root.clone(), part_of: None });
+            }
+        }
         if !polled.is_empty() && polled_at.elapsed() >= Duration::from_secs(u64::from(settings.poll_seconds)) {
             polled_at = Instant::now();
             due.extend(polled.iter().map(|path| Root { path: path.clone(), part_of: None }));
@@ -114,6 +130,11 @@ pub fn stay(store: &Store, what: &Scan<'_>, stay: &mut dyn Stay, cancel: &Atomic
         }
     }
     Ok(())
+}
+
+/// Which folder a root is now; none when it is not there.
+fn folder(root: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(root).ok().map(|it| (it.dev(), it.ino()))
 }
 
 fn watch(roots: &[PathBuf], settings: &config::Watch, stay: &mut dyn Stay) -> (Option<Watch>, Vec<PathBuf>) {

@@ -58,6 +58,22 @@ fn a_scan_writes_when_it_is_asked_to_and_undo_takes_it_back() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_does_not_end_the_writing() {
+    let machine = Machine::new();
+    let music = machine.music.to_str().unwrap().to_owned();
+    machine.wav("jazz4.wav", 1);
+    machine.run(&["scan", "--write-tags", &music]).exits(0);
+    machine.run(&["undo"]).exits(0);
+    // That scan ran while the clock stood in another century.
+    let sql = "UPDATE meta SET value = '7000000000000' WHERE key = 'auto_write_looked_ms'";
+    assert_eq!(rusqlite::Connection::open(machine.database()).unwrap().execute(sql, []).unwrap(), 1);
+    machine.wav("rock4.wav", 2);
+    let ran = machine.run(&["scan", "--write-tags", &music]).exits(0);
+    assert!(ran.out().contains("1 tagged, 0 refused"), "{}", ran.out());
+    assert!(written(&machine)["jazz4.wav"].is_empty(), "what was taken back stays so");
+}
+
+#[test]
 fn a_day_in_the_life() {
     let machine = Machine::new();
     let settings = fs::read_to_string(machine.at("config.toml")).unwrap();

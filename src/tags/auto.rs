@@ -20,6 +20,8 @@ pub struct TagKeeper {
     rules: Rules,
     hooks: Arc<Hooks>,
     on: bool,
+    /// When it began to follow, ms.
+    began: i64,
     run: Option<i64>,
     written: u64,
     refused: u64,
@@ -32,7 +34,7 @@ impl TagKeeper {
     pub fn new(rules: &Rules, asked: bool, hooks: &Arc<Hooks>) -> Self {
         let on = asked || rules.auto_write;
         let (rules, hooks) = (rules.clone(), Arc::clone(hooks));
-        Self { rules, hooks, on, run: None, written: 0, refused: 0, given_up: false }
+        Self { rules, hooks, on, began: now_ms(), run: None, written: 0, refused: 0, given_up: false }
     }
 
     /// Whether tags are written.
@@ -58,8 +60,10 @@ impl TagKeeper {
     }
 
     fn write(&mut self, store: &Store, last: bool) -> Result<(), StoreError> {
-        let since = store.meta(LOOKED)?.and_then(|ms| ms.parse().ok()).unwrap_or(0);
         let until = now_ms();
+        let looked = store.meta(LOOKED)?.and_then(|ms| ms.parse().ok()).unwrap_or(0);
+        // A clock that was wrong and is right again would have nothing written for years.
+        let since = if looked > until { self.began.min(until) } else { looked };
         let taxonomy = store.taxonomy()?;
         for file in store.heard_since(since)? {
             match preview(store, &file, &self.rules, &taxonomy, false)? {

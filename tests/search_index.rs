@@ -12,7 +12,7 @@ use deepcuts::{
         index::{IndexError, Indexer, Unusable},
         query::{Grammar, Thresholds},
     },
-    store::NewCorrection,
+    store::{GenreAct, NewCorrection, Span},
 };
 use library::{Library, Track, spell};
 
@@ -69,6 +69,52 @@ fn a_crash_between_the_two_commits_is_made_good() {
     correct(&library, tracks[1], "soul");
     library.indexer().close(&library.store).unwrap();
     assert_eq!((count(&library, "soul"), count(&library, "")), (2, 5));
+}
+
+#[test]
+fn a_genre_that_only_a_timeline_has_is_found_by_its_new_name() {
+    let (library, tracks) = library(2);
+    // What the user says of the whole track is its mix; over time it still is what was heard.
+    correct(&library, tracks[0], "soul");
+    library.indexer().close(&library.store).unwrap();
+    assert_eq!(count(&library, "starts with jazz"), 2);
+    let merge = GenreAct::Merge { genre: "jazz".into(), into: "country".into() };
+    library.store.change_genres(&merge).unwrap();
+    library.indexer().close(&library.store).unwrap();
+    assert_eq!(count(&library, "starts with country"), 2);
+    library.store.undo_genre_act().unwrap();
+    library.indexer().close(&library.store).unwrap();
+    assert_eq!((count(&library, "starts with country"), count(&library, "starts with jazz")), (0, 2));
+    let rename = GenreAct::Rename { genre: "jazz".into(), name: "Bop".into() };
+    library.store.change_genres(&rename).unwrap();
+    library.indexer().close(&library.store).unwrap();
+    assert_eq!(count(&library, "starts with bop"), 2);
+}
+
+#[test]
+fn what_is_said_of_a_new_genre_while_the_index_learns_is_found() {
+    let (library, tracks) = library(4_000);
+    let path = library.store.path().to_path_buf();
+    library.indexer().close(&library.store).unwrap();
+    let soul = |&track: &i64| NewCorrection { track, span: None, genres: vec![("soul".to_owned(), 1)] };
+    library.store.correct(&tracks.iter().map(soul).collect::<Vec<_>>()).unwrap();
+    let mut indexer = library.indexer();
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let store = deepcuts::store::Store::open(&path).unwrap();
+            let span = Some(Span { start_ms: 0, end_ms: 50_000 });
+            for (n, &track) in tracks.iter().take(40).enumerate() {
+                let genres = vec![(format!("new{n}"), 1)];
+                store.correct(&[NewCorrection { track, span, genres }]).unwrap();
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        indexer.catch_up(&library.store).unwrap();
+        indexer.flush(&library.store).unwrap();
+    });
+    indexer.close(&library.store).unwrap();
+    let lost: Vec<usize> = (0..40).filter(|n| count(&library, &format!("starts with new{n}")) != 1).collect();
+    assert!(lost.is_empty(), "{lost:?}");
 }
 
 #[test]

@@ -428,20 +428,22 @@ impl Store {
     /// Work out every mix again that has a share of a genre.
     fn refresh_genre_in(&self, conn: &Connection, genre: i64) -> rusqlite::Result<()> {
         let tracks: Vec<i64> = conn
-            .prepare_cached("SELECT track_id FROM shares WHERE genre_id = ?1")?
+            .prepare_cached(TRACKS_OF)?
             .query_map([genre], |r| r.get(0))?
             .collect::<rusqlite::Result<_>>()?;
         tracks.into_iter().try_for_each(|track| self.refresh_mix_in(conn, track))
     }
 }
 
-/// Note every file that has a share of a genre.
+/// Tracks that a genre concerns: those with a share of it, and what the user spoke of, where it may be in the timeline
+/// and not in the mix.
+const TRACKS_OF: &str =
+    "SELECT track_id FROM shares WHERE genre_id = ?1 UNION SELECT track_id FROM mixes WHERE source = 'user'";
+
+/// Note every file that a genre concerns.
 fn note_genre_in(conn: &Connection, genre: i64) -> rusqlite::Result<()> {
-    conn.prepare_cached(
-        "INSERT INTO changes (file_id) SELECT f.id FROM shares s JOIN files f ON f.track_id = s.track_id
-         WHERE s.genre_id = ?1",
-    )?
-    .execute([genre])?;
+    conn.prepare_cached(&format!("INSERT INTO changes (file_id) SELECT id FROM files WHERE track_id IN ({TRACKS_OF})"))?
+        .execute([genre])?;
     Ok(())
 }
 

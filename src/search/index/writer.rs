@@ -178,17 +178,15 @@ impl Indexer {
     /// The file system, the database.
     pub fn catch_up(&mut self, store: &Store) -> Result<usize, IndexError> {
         let mut count = 0;
-        let mut rows = None;
         while let Some((last, files)) = store.changes_after(self.learned, BATCH)? {
-            let rows = match &rows {
-                Some(rows) => rows,
-                None => rows.insert(store.genre_rows()?),
-            };
+            let found = store.index_rows(&files)?;
+            // Read after the files: a genre that one of them has may have been new a moment ago.
+            let rows = store.genre_rows()?;
             let mut operations = Vec::with_capacity(files.len() * 2);
-            for (file, row) in files.iter().zip(store.index_rows(&files)?) {
+            for (file, row) in files.iter().zip(found) {
                 operations.push(UserOperation::Delete(Term::from_field_u64(self.fields.id, file.cast_unsigned())));
                 if let Some(row) = row {
-                    operations.push(UserOperation::Add(document(&row, &self.fields, rows)));
+                    operations.push(UserOperation::Add(document(&row, &self.fields, &rows)));
                 }
             }
             self.writer.run(operations).map_err(wrap(&self.path))?;

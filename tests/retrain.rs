@@ -376,6 +376,22 @@ fn one_retraining_at_a_time_and_a_signal_stops_it() {
 
 /// A watch that runs while a model is promoted takes it up, and does not bring the old one back.
 #[test]
+fn what_the_ears_print_while_they_learn_never_reaches_the_terminal_as_it_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let machine = Machine::with_rock_and_jazz();
+    correct(&machine, 6);
+    let ears = machine.at("ears");
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = retrain ] && printf '\\033[2Ja library said this\\n' >&2\nexec {:?} \"$@\"\n",
+        support::scripted_ears()
+    );
+    std::fs::write(&ears, script).unwrap();
+    std::fs::set_permissions(&ears, PermissionsExt::from_mode(0o755)).unwrap();
+    let ran = Ran(machine.deepcuts(&["retrain", "--yes"]).env("DEEPCUTS_EARS", &ears).output().unwrap()).exits(0);
+    assert!(ran.err().contains("a library said this") && !ran.err().contains('\u{1b}'), "{}", ran.err());
+}
+
+#[test]
 fn a_watch_takes_up_a_promotion() {
     let machine = Machine::with_rock_and_jazz();
     correct(&machine, 6);

@@ -48,6 +48,8 @@ pub fn work(
         .arg(file.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        // Not ours: the UI draws there, and what a library prints may hold a file's name.
+        .stderr(Stdio::piped())
         // A group of its own: Ctrl-C is ours to pass on, as a wish.
         .process_group(0)
         .spawn()
@@ -58,7 +60,12 @@ pub fn work(
             tracing::warn!(%error, "the ears work at the usual priority");
         }
     }
-    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let log = std::thread::Builder::new().name("ears-stderr".into()).spawn(move || {
+        for line in stderr.into_iter().flat_map(|err| BufReader::new(err).split(b'\n')).map_while(Result::ok) {
+            tracing::warn!("ears: {}", clean(&String::from_utf8_lossy(&line)));
+        }
+    });
     let ended = Arc::new(AtomicBool::new(false));
     let stopper = {
         let (cancel, ended) = (Arc::clone(cancel), Arc::clone(&ended));
@@ -102,6 +109,9 @@ pub fn work(
     if let Ok(stopper) = stopper {
         stopper.thread().unpark();
         let _ = stopper.join();
+    }
+    if let Ok(log) = log {
+        let _ = log.join();
     }
     result.unwrap_or_else(|| Err(format!("the ears ended without a word ({status})")))
 }

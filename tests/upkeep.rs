@@ -28,6 +28,35 @@ fn a_backup_brings_corrections_back() {
 }
 
 #[test]
+fn a_backup_stays_as_it_is_and_may_lie_where_nothing_is_written() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    machine.scan().exits(0);
+    let folder = machine.at("old backups #1?");
+    fs::create_dir(&folder).unwrap();
+    let copy = folder.join("copy.db");
+    machine.run(&["backup", copy.to_str().unwrap()]).exits(0);
+    // Made by an older program.
+    rusqlite::Connection::open(&copy).unwrap().execute_batch("PRAGMA user_version = 4").unwrap();
+    let before = fs::read(&copy).unwrap();
+    machine.run(&["restore", copy.to_str().unwrap()]).exits(0);
+    assert_eq!(machine.run(&["status", "--format", "json"]).exits(0).json()["heard"], 1);
+    assert!(fs::read(&copy).unwrap() == before, "the backup was changed");
+    let restore = machine.deepcuts(&["restore", copy.to_str().unwrap()]);
+    let read_only = r#"mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@""#;
+    let mut inside = std::process::Command::new("unshare");
+    inside.args(["-Urm", "sh", "-c", read_only]).arg(&folder);
+    if !inside.arg("true").stderr(std::process::Stdio::null()).status().is_ok_and(|s| s.success()) {
+        println!("skipped: this machine gives no mounts of one's own");
+        return;
+    }
+    let mut inside = std::process::Command::new("unshare");
+    inside.args(["-Urm", "sh", "-c", read_only]).arg(&folder).arg(restore.get_program()).args(restore.get_args());
+    support::Ran(inside.envs(machine.environment()).output().unwrap()).exits(0);
+    assert_eq!(machine.run(&["status", "--format", "json"]).exits(0).json()["heard"], 1);
+}
+
+#[test]
 fn only_what_is_missing_is_forgotten() {
     let machine = Machine::new();
     let path = machine.wav("jazz4.wav", 1);

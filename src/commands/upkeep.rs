@@ -46,7 +46,7 @@ pub(super) fn backup(desk: &Desk, args: &BackupArgs) -> anyhow::Result<Outcome> 
 pub(super) fn restore(desk: &Desk, args: &RestoreArgs) -> anyhow::Result<Outcome> {
     let _role = Role::take(&desk.paths.lock())?;
     // It must be a library that this program reads, and whole, before anything is moved.
-    let backup = Store::open_reader(&args.from)?;
+    let backup = Store::open_backup(&args.from)?;
     let damage = backup.integrity()?;
     anyhow::ensure!(damage.is_empty(), "{}: damaged: {}", clean_path(&args.from), damage.join("; "));
     let database = &desk.paths.database;

@@ -203,9 +203,8 @@ impl<'a> Keeper<'a> {
             Event::Identified(new) => {
                 self.store.begin()?;
                 // A folder that was moved and left a link behind has its files under the old names, too.
-                let is_gone = |old: &Path| {
-                    old.symlink_metadata().is_err() || old.canonicalize().is_ok_and(|now| now == new.path)
-                };
+                let is_gone =
+                    |old: &Path| old.symlink_metadata().is_err() || old.canonicalize().is_ok_and(|now| now == new.path);
                 let (file, track) = self.store.put_file(&new, &is_gone)?;
                 self.news = true;
                 self.want(Known { file, track, path: new.path, stamp: new.stamp })?;

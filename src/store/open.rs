@@ -8,6 +8,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rusqlite_migration::{M, Migrations};
+use rustix::fs::StatVfsMountFlags;
 
 use super::{Result, Store, StoreError, now_ms};
 
@@ -53,18 +54,45 @@ impl Store {
     /// # Errors
     /// Named: no library yet, a newer schema, no access, damage.
     pub fn open_reader(path: &Path) -> Result<Self> {
-        if !path.exists() {
-            return Err(StoreError::Missing { path: path.into() });
-        }
-        let store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        let version = store.version()?;
+        let (store, version) = Self::look(path)?;
         if version < MIGRATIONS.len() {
             drop(store);
             drop(Self::open(path)?);
             return Self::open_reader(path);
         }
-        store.refuse_newer(version)?;
         Ok(store)
+    }
+
+    /// Open a backup to copy it. It stays as it is, of an older schema, too.
+    ///
+    /// # Errors
+    /// As [`Self::open_reader`]; a database that is no library.
+    pub fn open_backup(path: &Path) -> Result<Self> {
+        let (store, version) = Self::look(path)?;
+        if version == 0 {
+            return Err(store.value("it is no library"));
+        }
+        Ok(store)
+    }
+
+    /// Open to read only, whatever the schema; with its version.
+    fn look(path: &Path) -> Result<(Self, usize)> {
+        if !path.exists() {
+            return Err(StoreError::Missing { path: path.into() });
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let read_only = rustix::fs::statvfs(path).is_ok_and(|s| s.f_flag.contains(StatVfsMountFlags::RDONLY));
+        let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
+        let mut store = if read_only && !has_log {
+            // There is no place for a log beside it, and nobody to share one with.
+            Self::connect(&unchanging(path), flags | OpenFlags::SQLITE_OPEN_URI)?
+        } else {
+            Self::connect(path, flags)?
+        };
+        store.path = path.into();
+        let version = store.version()?;
+        store.refuse_newer(version)?;
+        Ok((store, version))
     }
 
     fn connect(path: &Path, flags: OpenFlags) -> Result<Self> {
@@ -159,6 +187,28 @@ impl Store {
     }
 }
 
+/// `path` with `suffix` behind its name.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The URI that tells SQLite that nobody can write to the file at `path`.
+fn unchanging(path: &Path) -> PathBuf {
+    use std::fmt::Write;
+    let mut uri = "file:".to_owned();
+    for &byte in crate::track::path_bytes(path) {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => uri.push(byte.into()),
+            _ if byte.is_ascii_alphanumeric() => uri.push(byte.into()),
+            // Writing into a text does not fail.
+            _ => drop(write!(uri, "%{byte:02x}")),
+        }
+    }
+    (uri + "?immutable=1").into()
+}
+
 fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
 }
@@ -166,19 +216,13 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 /// Move a damaged database, with its log, out of the way under a name that says so.
 fn set_aside(path: &Path, reason: &str) -> StoreError {
     let stamp = now_ms();
-    let aside = |p: &Path| {
-        let mut name = p.as_os_str().to_owned();
-        name.push(format!(".damaged-{stamp}"));
-        PathBuf::from(name)
-    };
+    let aside = |p: &Path| beside(p, &format!(".damaged-{stamp}"));
     let kept = aside(path);
     if let Err(source) = std::fs::rename(path, &kept) {
         return StoreError::Io { path: path.into(), source };
     }
     for suffix in ["-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        let log = PathBuf::from(name);
+        let log = beside(path, suffix);
         if log.exists() && std::fs::rename(&log, aside(&log)).is_err() {
             tracing::warn!(path = %log.display(), "a log of the damaged database could not be moved");
         }

@@ -427,10 +427,8 @@ impl Store {
 
     /// Work out every mix again that has a share of a genre.
     fn refresh_genre_in(&self, conn: &Connection, genre: i64) -> rusqlite::Result<()> {
-        let tracks: Vec<i64> = conn
-            .prepare_cached(TRACKS_OF)?
-            .query_map([genre], |r| r.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
+        let tracks: Vec<i64> =
+            conn.prepare_cached(TRACKS_OF)?.query_map([genre], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?;
         tracks.into_iter().try_for_each(|track| self.refresh_mix_in(conn, track))
     }
 }
@@ -442,8 +440,10 @@ const TRACKS_OF: &str =
 
 /// Note every file that a genre concerns.
 fn note_genre_in(conn: &Connection, genre: i64) -> rusqlite::Result<()> {
-    conn.prepare_cached(&format!("INSERT INTO changes (file_id) SELECT id FROM files WHERE track_id IN ({TRACKS_OF})"))?
-        .execute([genre])?;
+    conn.prepare_cached(&format!(
+        "INSERT INTO changes (file_id) SELECT id FROM files WHERE track_id IN ({TRACKS_OF})"
+    ))?
+    .execute([genre])?;
     Ok(())
 }
 

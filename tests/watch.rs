@@ -142,6 +142,30 @@ fn a_root_that_is_put_away_and_put_back_is_watched_again() {
 }
 
 #[test]
+fn an_index_that_is_deleted_under_a_watch_is_made_anew() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    let _watching = machine.watch(|_| {});
+    let found = |hits: usize| {
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_secs(40) {
+            let ran = machine.run(&["search", "--format", "paths", "mostly", "jazz"]);
+            if ran.out().lines().count() == hits {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        panic!("{}", machine.run(&["search", "mostly", "jazz"]).err());
+    };
+    found(1);
+    fs::remove_dir_all(machine.at("library-index")).unwrap();
+    found(1);
+    fs::remove_dir_all(machine.at("library-index")).unwrap();
+    machine.wav("jazz4 again.wav", 2);
+    found(2);
+}
+
+#[test]
 fn at_the_limit_of_watched_folders_it_says_so_and_polls() {
     let machine = Machine::new();
     for n in 0..60 {

@@ -171,6 +171,12 @@ impl Indexer {
         std::fs::rename(building, path).map_err(io(path))
     }
 
+    /// Whether somebody has deleted the index that is written.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        !self.path.join("meta.json").exists()
+    }
+
     /// Learn what changed in the library since; commits when enough has come together or long enough has gone
     /// by. Returns the number of files learned. Call it after each commit of the library.
     ///

@@ -8,7 +8,7 @@ use std::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{Context, Mailbox, Out, library::Wish, mailbox::Mail};
@@ -29,6 +29,9 @@ use crate::{
 
 /// Four numbers a second are as many as anybody reads.
 const TELL: Duration = Duration::from_millis(250);
+
+/// How long after a failure the index is tried again.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Run until the mailbox is closed.
 pub fn run(
@@ -133,18 +136,21 @@ struct Following<'a> {
     tags: TagKeeper,
 }
 
-/// The search index, kept up by whoever holds the role. What goes wrong is said once; the next search makes it
-/// good.
+/// The search index, kept up by whoever holds the role. What goes wrong is said once, and it is tried again.
 struct Index<'a> {
     path: &'a Path,
     indexer: Option<Indexer>,
-    given_up: bool,
+    failed: Option<Instant>,
 }
 
 impl Index<'_> {
     fn learn(&mut self, store: &Store, last: bool, out: &Out) {
-        if self.given_up {
+        if self.failed.is_some_and(|at| at.elapsed() < PATIENCE) {
             return;
+        }
+        // A cache may be emptied at any time.
+        if self.indexer.as_ref().is_some_and(Indexer::is_gone) {
+            self.indexer = None;
         }
         let mut learn = || -> Result<(), IndexError> {
             let indexer = match &mut self.indexer {
@@ -153,10 +159,14 @@ impl Index<'_> {
             };
             if last { indexer.flush(store) } else { indexer.catch_up(store).map(|_| ()) }
         };
-        if let Err(error) = learn() {
-            self.given_up = true;
-            self.indexer = None;
-            out.bad(&error);
+        match learn() {
+            Ok(()) => self.failed = None,
+            Err(error) => {
+                self.indexer = None;
+                if self.failed.replace(Instant::now()).is_none() {
+                    out.bad(&error);
+                }
+            }
         }
     }
 
@@ -259,7 +269,7 @@ fn listen(
         threads.spawn(|| shown.tell(out));
         // However this ends, the thread that tells must be let go.
         let _end = End(shown);
-        let index = Index { path: &context.paths.index, indexer: None, given_up: false };
+        let index = Index { path: &context.paths.index, indexer: None, failed: None };
         let tags = TagKeeper::new(&context.config.tags, context.auto_write.load(Ordering::Relaxed), hooks);
         let current = Arc::default();
         let mut following = Following { nudge, out, shown, cancel, current, aloud: asked, index, tags };

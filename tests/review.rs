@@ -86,6 +86,22 @@ fn a_correction_is_taken_over_by_what_sounds_alike_and_never_over_a_word() {
 }
 
 #[test]
+fn an_undo_passes_over_what_was_locked_since() {
+    let machine = Machine::with_rock_and_jazz();
+    let [first, second] = ["artist0/rock8-0.wav", "artist1/rock8-0.wav"].map(|name| machine.music.join(name));
+    for file in [&first, &second] {
+        machine.run(&["correct", file.to_str().unwrap(), "zouk"]).exits(0);
+    }
+    machine.run(&["correct", second.to_str().unwrap(), "--lock"]).exits(0);
+    assert_eq!(machine.run(&["correct", "--undo"]).exits(0).out(), "1 taken back\n");
+    assert_eq!((&mix(&machine, &first)["rock"], &mix(&machine, &second)["zouk"]), (&1.0.into(), &1.0.into()));
+    assert!(machine.run(&["correct", "--undo"]).exits(1).err().contains("--unlock"));
+    machine.run(&["correct", second.to_str().unwrap(), "--unlock"]).exits(0);
+    machine.run(&["correct", "--undo"]).exits(0);
+    assert_eq!(mix(&machine, &second)["rock"], 1.0);
+}
+
+#[test]
 fn nothing_overrides_a_lock() {
     let machine = library();
     let folder = machine.music.join("a");

@@ -242,9 +242,16 @@ fn clock(text: &str) -> Option<u64> {
 }
 
 fn undo(store: &Store) -> anyhow::Result<Outcome> {
-    let last = store.corrections(None)?.into_iter().filter(|c| c.undone_ms.is_none()).map(|c| c.batch).max();
-    let Some(batch) = last else {
-        eprintln!("deepcuts: there is no correction to take back");
+    let Some(batch) = store.last_act()? else {
+        let stands = store.corrections(None)?.iter().any(|c| c.undone_ms.is_none());
+        eprintln!(
+            "deepcuts: {}",
+            if stands {
+                "all that was said is locked; `deepcuts correct FILE --unlock` lets go"
+            } else {
+                "there is no correction to take back"
+            }
+        );
         return Ok(Outcome::Partly);
     };
     let n = store.undo_corrections(batch)?;

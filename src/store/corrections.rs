@@ -280,6 +280,19 @@ impl Store {
         })
     }
 
+    /// The latest act that can be taken back: one of whose tracks was not locked since.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn last_act(&self) -> Result<Option<i64>> {
+        self.wrap(self.conn.query_row(
+            "SELECT MAX(c.batch) FROM corrections c WHERE c.undone_ms IS NULL AND NOT EXISTS (
+                 SELECT 1 FROM locks l WHERE l.track_id = c.track_id AND l.batch IS NOT c.batch)",
+            [],
+            |r| r.get(0),
+        ))
+    }
+
     /// Every correction, oldest first; of one track, or of all.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod collect;
 mod compile;
 mod document;
 mod filter;
+mod keeper;
 mod schema;
 mod writer;
 
@@ -23,6 +24,7 @@ use tantivy::{Index, IndexReader, ReloadPolicy, collector::Count};
 
 pub use collect::{Found, Ranked};
 pub use document::{largest, values_of, words_of};
+pub use keeper::Keeper;
 pub use writer::{Indexer, Progress};
 
 use super::{

@@ -8,7 +8,7 @@ use std::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{Context, Mailbox, Out, library::Wish, mailbox::Mail};
@@ -17,7 +17,7 @@ use crate::{
     pipeline::{self, Follow, Report, Root, Scan, Stay},
     progress::Progress,
     role::Role,
-    search::index::{IndexError, Indexer},
+    search::index::Keeper,
     store::Store,
     tags::{self, TagKeeper},
     text::clean_path,
@@ -29,9 +29,6 @@ use crate::{
 
 /// Four numbers a second are as many as anybody reads.
 const TELL: Duration = Duration::from_millis(250);
-
-/// How long after a failure the index is tried again.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Run until the mailbox is closed.
 pub fn run(
@@ -132,49 +129,8 @@ struct Following<'a> {
     current: Arc<Progress>,
     /// Say how the scan ended even when it found nothing to do.
     aloud: bool,
-    index: Index<'a>,
+    index: Keeper,
     tags: TagKeeper,
-}
-
-/// The search index, kept up by whoever holds the role. What goes wrong is said once, and it is tried again.
-struct Index<'a> {
-    path: &'a Path,
-    indexer: Option<Indexer>,
-    failed: Option<Instant>,
-}
-
-impl Index<'_> {
-    fn learn(&mut self, store: &Store, last: bool, out: &Out) {
-        if self.failed.is_some_and(|at| at.elapsed() < PATIENCE) {
-            return;
-        }
-        // A cache may be emptied at any time.
-        if self.indexer.as_ref().is_some_and(Indexer::is_gone) {
-            self.indexer = None;
-        }
-        let mut learn = || -> Result<(), IndexError> {
-            let indexer = match &mut self.indexer {
-                Some(indexer) => indexer,
-                None => self.indexer.insert(Indexer::open(self.path, store, &mut |_, _| {})?),
-            };
-            if last { indexer.flush(store) } else { indexer.catch_up(store).map(|_| ()) }
-        };
-        match learn() {
-            Ok(()) => self.failed = None,
-            Err(error) => {
-                self.indexer = None;
-                if self.failed.replace(Instant::now()).is_none() {
-                    out.bad(&error);
-                }
-            }
-        }
-    }
-
-    fn close(&mut self, store: &Store) {
-        if let Some(Err(error)) = self.indexer.take().map(|indexer| indexer.close(store)) {
-            tracing::warn!(%error, "the index was not closed well");
-        }
-    }
 }
 
 impl Following<'_> {
@@ -183,12 +139,18 @@ impl Following<'_> {
         self.shown.set(Some(Arc::clone(&self.current)));
         Arc::clone(&self.current)
     }
+
+    fn learn(&mut self, store: &Store, last: bool) {
+        if let Err(error) = self.index.learn(store, last, &mut |_, _| {}) {
+            self.out.bad(&error);
+        }
+    }
 }
 
 impl Follow for Following<'_> {
     fn committed(&mut self, store: &Store, last: bool) {
         self.tags.committed(store, last);
-        self.index.learn(store, last, self.out);
+        self.learn(store, last);
         self.nudge.look();
         let (written, refused) = self.tags.count();
         if written + refused > 0 {
@@ -224,7 +186,7 @@ impl Stay for Following<'_> {
     }
 
     fn idle(&mut self, store: &Store) {
-        self.index.learn(store, true, self.out);
+        self.learn(store, true);
     }
 
     fn unwatched(&mut self, reason: &str) {
@@ -269,11 +231,11 @@ fn listen(
         threads.spawn(|| shown.tell(out));
         // However this ends, the thread that tells must be let go.
         let _end = End(shown);
-        let index = Index { path: &context.paths.index, indexer: None, failed: None };
+        let index = Keeper::new(context.paths.index.clone());
         let tags = TagKeeper::new(&context.config.tags, context.auto_write.load(Ordering::Relaxed), hooks);
         let current = Arc::default();
         let mut following = Following { nudge, out, shown, cancel, current, aloud: asked, index, tags };
-        following.index.learn(&store, true, out);
+        following.learn(&store, true);
         let listened = (|| -> anyhow::Result<()> {
             let roots = whole(named.clone());
             let mut scan = Scan { roots, retry_failed, config: &context.config, ears: setup, card, since, hooks };
@@ -292,7 +254,9 @@ fn listen(
             scan.roots = whole(folders(context, &store)?);
             Ok(pipeline::stay(&store, &scan, &mut following, cancel)?)
         })();
-        following.index.close(&store);
+        if let Err(error) = following.index.close(&store) {
+            tracing::warn!(%error, "the index was not closed well");
+        }
         listened
     })
 }

@@ -331,3 +331,41 @@ fn an_audit_names_the_fault_and_the_fix() {
     machine.run(&["undo"]).exits(0);
     assert_eq!(fs::read(&other).unwrap(), before);
 }
+
+/// Give a WAV a genre, as its listener does.
+fn named(packages: &Path, path: &Path, genres: &[&str]) {
+    let tag = "import sys; from mutagen import wave, id3; f = wave.WAVE(sys.argv[1]); f.tags or f.add_tags(); \
+               f.tags.setall('TCON', [id3.TCON(encoding=3, text=sys.argv[2:])]); f.save()";
+    let ran = Command::new("python3").env("PYTHONPATH", packages).args(["-c", tag]).arg(path).args(genres).status();
+    assert!(ran.unwrap().success());
+}
+
+#[test]
+fn an_undo_never_writes_one_recordings_genre_into_another() {
+    let Some((packages, _)) = tools() else { return };
+    for scanned in [false, true] {
+        let machine = Machine::new();
+        let (a, b) = (machine.wav("jazz8-a.wav", 1), machine.wav("jazz8-b.wav", 2));
+        named(&packages, &a, &["Rock"]);
+        named(&packages, &b, &["Polka"]);
+        let before = (fs::read(&a).unwrap(), fs::read(&b).unwrap());
+        machine.scan().exits(0);
+        machine.run(&["tag", "--policy", "replace", "--yes"]).exits(0);
+        let written = (fs::read(&a).unwrap(), fs::read(&b).unwrap());
+        // Their listener renumbers them.
+        let aside = machine.music.join("aside");
+        fs::rename(&a, &aside).unwrap();
+        fs::rename(&b, &a).unwrap();
+        fs::rename(&aside, &b).unwrap();
+        if scanned {
+            machine.scan().exits(0);
+            machine.run(&["undo"]).exits(0);
+            assert!(fs::read(&b).unwrap() == before.0 && fs::read(&a).unwrap() == before.1);
+            assert_eq!(show(&machine, &b)["tags"]["genres"], serde_json::json!(["Rock"]));
+        } else {
+            let said = machine.run(&["undo"]).exits(1);
+            assert!(said.err().contains("another recording"), "{}", said.err());
+            assert!(fs::read(&b).unwrap() == written.0 && fs::read(&a).unwrap() == written.1);
+        }
+    }
+}

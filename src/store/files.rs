@@ -224,6 +224,19 @@ impl Store {
         )
     }
 
+    /// All files that hold this recording, by path.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn files_of_audio(&self, audio: AudioId) -> Result<Vec<FileRow>> {
+        let track = self.wrap(
+            self.conn
+                .prepare_cached("SELECT id FROM tracks WHERE audio = ?1")
+                .and_then(|mut s| s.query_row([audio.0], |r| r.get(0)).optional()),
+        )?;
+        track.map_or_else(|| Ok(Vec::new()), |track| self.files_of(track))
+    }
+
     /// Call `each` with every file of the library, in the order of row ids.
     ///
     /// # Errors

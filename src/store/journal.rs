@@ -20,6 +20,8 @@ pub struct NewWrite<'a> {
     pub file: Option<i64>,
     /// The file, links resolved.
     pub path: &'a Path,
+    /// The recording that it holds.
+    pub audio: AudioId,
     /// The hidden copy beside it.
     pub copy: &'a Path,
     /// Who writes.
@@ -28,6 +30,8 @@ pub struct NewWrite<'a> {
     pub old_genres: &'a [String],
     /// Genres after.
     pub new_genres: &'a [String],
+    /// Which of them count as written by us when it is done; `None` when they are the file's own.
+    pub written: Option<&'a [String]>,
     /// The write that this one takes back.
     pub undoes: Option<i64>,
 }
@@ -94,6 +98,8 @@ pub struct WriteRow {
     pub file: Option<i64>,
     /// The file as it was called.
     pub path: PathBuf,
+    /// The recording that it held; not known of writes made before this was noted.
+    pub audio: Option<AudioId>,
     /// The hidden copy.
     pub copy: PathBuf,
     /// How far it got.
@@ -110,6 +116,8 @@ pub struct WriteRow {
     pub new_genres: Vec<String>,
     /// What counted as ours before.
     pub old_written: Option<Vec<String>>,
+    /// What counts as ours when it is done.
+    pub written: Option<Vec<String>>,
     /// blake3 of the content before.
     pub old_hash: Option<[u8; 32]>,
     /// blake3 of the content after.
@@ -138,7 +146,7 @@ pub struct RunRow {
 }
 
 const WRITE_COLUMNS: &str = "id, run_id, file_id, path, copy, state, reason, owner, at_ms, old_genres, new_genres, \
-     old_written, old_hash, new_hash, undoes";
+     old_written, old_hash, new_hash, undoes, audio, written";
 
 fn write_row(row: &Row<'_>) -> rusqlite::Result<WriteRow> {
     let hash = |i: usize| row.get::<_, Option<[u8; 32]>>(i);
@@ -158,6 +166,8 @@ fn write_row(row: &Row<'_>) -> rusqlite::Result<WriteRow> {
         old_hash: hash(12)?,
         new_hash: hash(13)?,
         undoes: row.get(14)?,
+        audio: row.get::<_, Option<[u8; 32]>>(15)?.map(AudioId),
+        written: row.get::<_, Option<String>>(16)?.as_deref().map(list),
     })
 }
 
@@ -206,9 +216,9 @@ impl Store {
         let result = self.durably(|conn| {
             conn.prepare_cached(
                 "INSERT INTO tag_writes (run_id, file_id, path, path_text, copy, state, owner, at_ms, old_genres,
-                     new_genres, old_written, undoes)
+                     new_genres, old_written, undoes, audio, written)
                  VALUES (?1, ?2, ?3, ?4, ?5, 'intent', ?6, ?7, ?8, ?9,
-                     (SELECT written_genres FROM files WHERE id = ?2), ?10)",
+                     (SELECT written_genres FROM files WHERE id = ?2), ?10, ?11, ?12)",
             )?
             .execute(params![
                 new.run,
@@ -221,6 +231,8 @@ impl Store {
                 json(new.old_genres),
                 json(new.new_genres),
                 new.undoes,
+                new.audio.0,
+                new.written.map(json),
             ])?;
             Ok(conn.last_insert_rowid())
         });

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0003-search.sql"),
     include_str!("../../migrations/0004-corrections.sql"),
     include_str!("../../migrations/0005-kept-searches.sql"),
+    include_str!("../../migrations/0006-journal.sql"),
 ];
 
 static ALL: LazyLock<Migrations<'static>> = LazyLock::new(|| MIGRATIONS.iter().map(|sql| M::up(sql)).collect());

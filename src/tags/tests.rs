@@ -335,10 +335,12 @@ fn what_a_crash_left_is_resolved() {
         run,
         file: None,
         path: &path,
+        audio: payload::audio_id(&path).unwrap(),
         copy: &copy,
         owner: "1:not-the-start-of-1",
         old_genres: &[],
         new_genres: &[],
+        written: None,
         undoes: None,
     };
     // Killed before the swap: the file stays, the copy goes; somebody else's hidden file stays.

@@ -1,7 +1,11 @@
 //! The way back: byte for byte where the file is as we left it, by a normal write of the old genre where only
 //! the genre is still ours, and not at all where somebody has changed it since.
 
-use std::{collections::HashSet, fs::File, path::PathBuf};
+use std::{
+    collections::HashSet,
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Refusal, copy,
@@ -46,6 +50,8 @@ pub struct Back {
     pub write: WriteRow,
     /// The file, as it is called now.
     pub path: PathBuf,
+    /// Its row, where the library knows it.
+    file: Option<i64>,
     /// How.
     pub way: Way,
 }
@@ -72,24 +78,54 @@ fn chosen(store: &Store, undo: &Undo) -> Result<Vec<WriteRow>, StoreError> {
     Ok(rows)
 }
 
-fn path_now(store: &Store, row: &WriteRow) -> Result<PathBuf, StoreError> {
-    let file = match row.file {
+/// Where the file that was written is now, and its row.
+fn place(store: &Store, row: &WriteRow) -> Result<(PathBuf, Option<i64>), StoreError> {
+    if holds(&row.path, row) {
+        // One that was written through a link is known by the link.
+        return Ok((row.path.clone(), store.file_at(&row.path)?.map(|file| file.id).or(row.file)));
+    }
+    // A file that was renamed since is found by its row.
+    let known = match row.file {
         Some(file) => store.file(file)?,
         None => None,
     };
-    // A file that was renamed since is found by its row; one that was written through a link, by its own path.
-    Ok(match file {
-        Some(file) if !row.path.exists() => file.path,
-        _ => row.path.clone(),
-    })
+    if let Some(file) = known.filter(|file| holds(&file.path, row)) {
+        return Ok((file.path, Some(file.id)));
+    }
+    // When another took its name, it is among those that hold its recording. A copy with a history of its own is not
+    // it: only the very bytes are.
+    let copies = match row.audio {
+        Some(audio) => store.files_of_audio(audio)?,
+        None => Vec::new(),
+    };
+    let same = |path: &Path| File::open(path).is_ok_and(|file| is_as_left(&file, row));
+    let found = copies.into_iter().find(|file| same(&file.path));
+    Ok(found.map_or_else(|| (row.path.clone(), row.file), |file| (file.path, Some(file.id))))
 }
 
-fn way(row: &WriteRow, path: &std::path::Path, has_patch: bool, joiner: &str) -> Result<Way, Refusal> {
+fn is_as_left(file: &File, row: &WriteRow) -> bool {
+    copy::hash(file).is_ok_and(|hash| Some(hash) == row.new_hash)
+}
+
+/// Writes made before their recording was noted are taken at their path's word.
+fn is_recording(file: &File, row: &WriteRow) -> bool {
+    row.audio.is_none_or(|audio| payload::identify(file).is_ok_and(|found| found.id == audio))
+}
+
+/// Whether the file at `path` may be the one that was written: it is as we left it, or holds the same recording.
+fn holds(path: &Path, row: &WriteRow) -> bool {
+    File::open(path).is_ok_and(|file| is_as_left(&file, row) || is_recording(&file, row))
+}
+
+fn way(row: &WriteRow, path: &Path, has_patch: bool, joiner: &str) -> Result<Way, Refusal> {
     let file = File::open(path)?;
     if has_patch && Some(copy::hash(&file)?) == row.new_hash {
         return Ok(Way::Bytes);
     }
     let format = payload::sniff(&file)?.ok_or_else(|| Refusal::new("it is no audio file any more"))?;
+    if !is_recording(&file, row) {
+        return Ok(Way::Skipped("another recording is in its place now".to_owned()));
+    }
     let tags = read::parse(path, format, false).map_err(|error| Refusal::new(error.to_string()))?;
     let genres = tags.file_tags(joiner).genres;
     Ok(if genres == row.new_genres && row.old_genres != row.new_genres {
@@ -108,15 +144,15 @@ pub fn ways_back(store: &Store, undo: &Undo, joiner: &str) -> Result<Vec<Back>, 
     let mut seen = HashSet::new();
     let mut list = Vec::new();
     for write in chosen(store, undo)? {
-        let path = path_now(store, &write)?;
+        let (path, file) = place(store, &write)?;
         let has_patch = store.patch(write.id)?.is_some();
-        let first = seen.insert(write.path.clone());
+        let first = seen.insert(path.clone());
         let way = if first || !has_patch {
             way(&write, &path, has_patch, joiner).unwrap_or_else(|refusal| Way::Skipped(refusal.reason))
         } else {
             Way::Bytes
         };
-        list.push(Back { write, path, way });
+        list.push(Back { write, path, file, way });
     }
     Ok(list)
 }
@@ -176,12 +212,14 @@ fn one(store: &Store, writer: &mut Writer<'_>, back: &Back, joiner: &str) -> Res
             Change::Items(&wanted)
         }
     };
+    // The bytes of a whole file are proof enough; a genre goes into the recording that it was taken out of.
+    let audio = row.audio.filter(|_| matches!(change, Change::Items(_)));
     let target = Target {
         run: writer.run(),
-        file: row.file,
+        file: back.file,
         path: &back.path,
         format,
-        audio: None,
+        audio,
         stamp: None,
         old_genres: &row.new_genres,
         new_genres: &row.old_genres,

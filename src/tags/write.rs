@@ -161,10 +161,12 @@ pub(super) fn write(
         run: target.run,
         file: target.file,
         path: &original.path,
+        audio,
         copy: &path,
         owner: &OWNER,
         old_genres: target.old_genres,
         new_genres: target.new_genres,
+        written: target.written,
         undoes: target.undoes,
     };
     let Some(id) = store.intend(&new)? else {

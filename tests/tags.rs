@@ -369,3 +369,23 @@ fn an_undo_never_writes_one_recordings_genre_into_another() {
         }
     }
 }
+
+#[test]
+fn a_listeners_word_stays_theirs_when_the_write_beside_it_was_interrupted() {
+    let Some((packages, _)) = tools() else { return };
+    let machine = Machine::new();
+    let path = machine.wav("rock8.wav", 1);
+    named(&packages, &path, &["Live"]);
+    machine.scan().exits(0);
+    machine.run(&["tag", "--policy", "merge", "--yes"]).exits(0);
+    assert_eq!(show(&machine, &path)["written_genres"], serde_json::json!(["Rock"]));
+    // As a kill between the swap and the last row of the journal leaves it.
+    let journal = rusqlite::Connection::open(machine.database()).unwrap();
+    journal.execute("UPDATE tag_writes SET state = 'ready', owner = '1:then'", []).unwrap();
+    journal.execute("UPDATE files SET written_genres = NULL, genres = '[\"Live\"]', ctime_ns = 0", []).unwrap();
+    drop(journal);
+    let said = machine.run(&["tag"]).exits(0);
+    assert!(said.err().contains("its write was finished"), "{}", said.err());
+    assert_eq!(show(&machine, &path)["tags"]["genres"], serde_json::json!(["Live", "Rock"]));
+    assert_eq!(show(&machine, &path)["written_genres"], serde_json::json!(["Rock"]));
+}

@@ -92,16 +92,9 @@ fn resolve(store: &Store, row: &WriteRow) -> Result<Option<&'static str>, StoreE
             return Ok(None);
         }
         let Ok(stamp) = FileStamp::read(&row.path) else { return Ok(None) };
-        let undone = match row.undoes {
-            Some(id) => store.write_by_id(id)?,
-            None => None,
-        };
-        let written = match &undone {
-            Some(undone) => undone.old_written.clone(),
-            None => Some(row.new_genres.clone()),
-        };
-        let finished =
-            Finished { file: row.file, stamp, genres: &row.new_genres, written: written.as_deref(), leftover: false };
+        // Beside what is ours may stand what its listener wrote: the row says which is which.
+        let written = row.written.as_deref();
+        let finished = Finished { file: row.file, stamp, genres: &row.new_genres, written, leftover: false };
         store.done(row.id, &finished)?;
         return Ok(Some("its write was finished"));
     }

@@ -389,3 +389,19 @@ fn a_listeners_word_stays_theirs_when_the_write_beside_it_was_interrupted() {
     assert_eq!(show(&machine, &path)["tags"]["genres"], serde_json::json!(["Live", "Rock"]));
     assert_eq!(show(&machine, &path)["written_genres"], serde_json::json!(["Rock"]));
 }
+
+#[test]
+fn an_undo_keeps_to_its_preview_however_old_the_write_is() {
+    let machine = Machine::new();
+    let path = machine.wav("jazz8.wav", 1);
+    let before = fs::read(&path).unwrap();
+    machine.scan().exits(0);
+    machine.run(&["tag", "--yes"]).exits(0);
+    let old = rusqlite::Connection::open(machine.database()).unwrap();
+    old.execute("UPDATE tag_writes SET at_ms = at_ms - 1000 * 86400000", []).unwrap();
+    drop(old);
+    let preview = machine.run(&["undo", "--dry-run"]).exits(0).out();
+    assert!(preview.contains("(1 byte for byte)"), "{preview}");
+    machine.run(&["undo"]).exits(0);
+    assert!(fs::read(&path).unwrap() == before);
+}

@@ -77,7 +77,7 @@ pub(super) fn run(desk: &Desk, args: &UndoArgs) -> anyhow::Result<Outcome> {
         hooks: Arc::clone(&hooks),
     };
     let bar = write::bar(list.len(), "taking back");
-    let report = undo(&store, &list, &what, &rules.joiner, options, rules.undo_days, &mut |back, result| {
+    let report = undo(&store, &list, &what, &rules.joiner, options, &mut |back, result| {
         if let Err(refusal) = result {
             bar.suspend(|| eprintln!("deepcuts: {}: skipped: {}", clean_path(&back.path), clean(&refusal.reason)));
         }

@@ -197,18 +197,13 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// What the store says.
     pub fn begin(store: &'a Store, what: &str, options: Options, undo_days: u32) -> Result<Self, StoreError> {
-        Self::begin_kind(store, "tag", what, options, undo_days)
+        store.prune_patches(crate::store::now_ms() - i64::from(undo_days) * DAY_MS)?;
+        Ok(Self { store, run: store.begin_run("tag", what)?, options, report: Report::default() })
     }
 
-    pub(super) fn begin_kind(
-        store: &'a Store,
-        kind: &str,
-        what: &str,
-        options: Options,
-        undo_days: u32,
-    ) -> Result<Self, StoreError> {
-        store.prune_patches(crate::store::now_ms() - i64::from(undo_days) * DAY_MS)?;
-        Ok(Self { store, run: store.begin_run(kind, what)?, options, report: Report::default() })
+    /// Begin a run that takes writes back. It forgets no way back: it may be about to need the oldest.
+    pub(super) fn begin_undo(store: &'a Store, what: &str, options: Options) -> Result<Self, StoreError> {
+        Ok(Self { store, run: store.begin_run("undo", what)?, options, report: Report::default() })
     }
 
     /// Go on with a run that was paused.

@@ -86,7 +86,7 @@ impl Library {
 
     fn undo(&self, which: &Undo) -> Report {
         let list = ways_back(&self.store, which, "; ").unwrap();
-        undo(&self.store, &list, "test", "; ", Self::options(), 1, &mut |_, _| true).unwrap()
+        undo(&self.store, &list, "test", "; ", Self::options(), &mut |_, _| true).unwrap()
     }
 
     fn genres(&self, path: &Path) -> Vec<String> {

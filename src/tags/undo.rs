@@ -167,10 +167,9 @@ pub fn undo(
     what: &str,
     joiner: &str,
     options: Options,
-    undo_days: u32,
     each: &mut dyn FnMut(&Back, &Result<(), Refusal>) -> bool,
 ) -> Result<Report, StoreError> {
-    let mut writer = Writer::begin_kind(store, "undo", what, options, undo_days)?;
+    let mut writer = Writer::begin_undo(store, what, options)?;
     let mut skipped = Vec::new();
     for back in list {
         let result = match one(store, &mut writer, back, joiner)? {

@@ -265,7 +265,7 @@ impl Worker<'_> {
         let list = tags::ways_back(store, &Undo::Run(run), &rules.joiner)?;
         let bytes = list.iter().filter(|back| back.way == Way::Bytes).count();
         let what = format!("run {run}");
-        let report = tags::undo(store, &list, &what, &rules.joiner, self.options(), rules.undo_days, &mut |_, _| {
+        let report = tags::undo(store, &list, &what, &rules.joiner, self.options(), &mut |_, _| {
             !self.cancel.load(Ordering::Relaxed)
         })?;
         let mut said = format!("{} files taken back, {bytes} byte for byte", thousands(report.written as usize));

@@ -405,3 +405,25 @@ fn an_undo_keeps_to_its_preview_however_old_the_write_is() {
     machine.run(&["undo"]).exits(0);
     assert!(fs::read(&path).unwrap() == before);
 }
+
+#[test]
+fn a_recording_that_takes_anothers_place_brings_its_listeners_genre() {
+    let Some((packages, _)) = tools() else { return };
+    let machine = Machine::new();
+    let path = machine.wav("rock8.wav", 1);
+    machine.scan().exits(0);
+    machine.run(&["correct", path.to_str().unwrap(), "jazz"]).exits(0);
+    machine.run(&["tag", "--yes"]).exits(0);
+    let ours = fs::read(&path).unwrap();
+    // Another recording under the same name; its listener calls it what we called the first.
+    machine.wav("rock8.wav", 2);
+    named(&packages, &path, &["Jazz"]);
+    machine.scan().exits(0);
+    let kept = machine.run(&["tag", "--dry-run", "--format", "json"]).exits(0).json();
+    assert_eq!(kept["left_alone"]["it has a genre of its own"], 1, "{kept}");
+    assert_eq!(show(&machine, &path)["written_genres"], serde_json::Value::Null);
+    // The first recording comes back, with what we wrote into it.
+    fs::write(&path, ours).unwrap();
+    machine.scan().exits(0);
+    assert_eq!(show(&machine, &path)["written_genres"], serde_json::json!(["Jazz"]));
+}

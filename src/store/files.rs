@@ -142,8 +142,17 @@ impl Store {
             };
             let file = write_in(conn, moved, track, new)?;
             conn.prepare_cached("DELETE FROM failures WHERE path = ?1")?.execute([path])?;
+            let other = known.filter(|(_, before)| *before != track);
+            if other.is_some() {
+                // What we wrote into the recording that was here is not ours in the one that took its place.
+                conn.prepare_cached(
+                    "UPDATE files SET written_genres = (SELECT written FROM tag_writes WHERE audio = ?2 AND state = 'done'
+                         ORDER BY id DESC LIMIT 1) WHERE id = ?1",
+                )?
+                .execute(rusqlite::params![file, new.audio.0])?;
+            }
             self.refresh_mix_in(conn, track)?;
-            if let Some((_, before)) = known.filter(|(_, before)| *before != track) {
+            if let Some((_, before)) = other {
                 self.refresh_mix_in(conn, before)?;
             }
             Ok((file, track))

@@ -427,3 +427,17 @@ fn a_recording_that_takes_anothers_place_brings_its_listeners_genre() {
     machine.scan().exits(0);
     assert_eq!(show(&machine, &path)["written_genres"], serde_json::json!(["Jazz"]));
 }
+
+#[test]
+fn an_audit_says_each_genre_once() {
+    let Some((packages, _)) = tools() else { return };
+    let machine = Machine::new();
+    for (sound, genres) in [&["Rock", "Jazz", "rock"], &["Rock", "Jazz/Rock", "Jazz"]].into_iter().enumerate() {
+        let path = machine.wav(&format!("rock8-{sound}.wav"), sound as u32);
+        named(&packages, &path, genres);
+        machine.scan().exits(0);
+        let fixed = machine.run(&["audit", "--fix", "all", "--yes"]).exits(0);
+        assert!(fixed.out().contains("1 fixed, 0 refused"), "{}{}", fixed.out(), fixed.err());
+        assert_eq!(show(&machine, &path)["tags"]["genres"], serde_json::json!(["Rock", "Jazz"]));
+    }
+}

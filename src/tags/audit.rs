@@ -3,7 +3,10 @@
 //!
 //! Only what others wrote is audited: a genre of ours that nobody changed is not the file's word.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+};
 
 use super::{TagError, plan, read};
 use crate::{
@@ -109,7 +112,8 @@ pub fn audit(file: &FileRow, spelt: &[String], mix: Option<&Mix>, taxonomy: &Tax
     }
     // A listener's own word for a genre ("Rap") is no spelling error; another case or punctuation of its name is.
     misspelt.retain(|text| taxonomy.resolve(text).is_some_and(|genre| crate::genre::slug(text) == genre.slug()));
-    tidy.dedup();
+    let mut said = HashSet::new();
+    tidy.retain(|name| said.insert(name.clone()));
     if !joined.is_empty() {
         findings.push(Finding { fault: Fault::Joined, says: joined, fix: tidy.clone() });
     }

@@ -441,3 +441,20 @@ fn an_audit_says_each_genre_once() {
         assert_eq!(show(&machine, &path)["tags"]["genres"], serde_json::json!(["Rock", "Jazz"]));
     }
 }
+
+#[test]
+fn an_audit_writes_only_what_its_query_finds() {
+    let Some((packages, _)) = tools() else { return };
+    let machine = Machine::new();
+    let (one, two) = (machine.wav("new/rock8.wav", 1), machine.wav("archive/rock8.wav", 1));
+    named(&packages, &one, &["Blues"]);
+    named(&packages, &two, &["Jazz"]);
+    machine.scan().exits(0);
+    let before = fs::read(&two).unwrap();
+    let found = machine.run(&["audit", "--format", "json", "path:new"]).exits(1).json();
+    let paths: Vec<&str> = found["findings"].as_array().unwrap().iter().map(|f| f["path"].as_str().unwrap()).collect();
+    assert!(!paths.is_empty() && paths.iter().all(|path| path.contains("/new/")), "{paths:?}");
+    machine.run(&["audit", "--fix", "copies", "--yes", "path:new"]).exits(0);
+    assert!(fs::read(&two).unwrap() == before, "a file that was not asked for was written");
+    assert_eq!(show(&machine, &one)["tags"]["genres"], serde_json::json!(["Rock"]));
+}

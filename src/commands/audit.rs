@@ -1,6 +1,11 @@
 //! `audit`: what is wrong with the genres that files have, and with `--fix` writing what is right.
 
-use std::{collections::HashMap, fs::File, io::Write, path::PathBuf};
+use std::{
+    collections::{HashMap, HashSet},
+    fs::File,
+    io::Write,
+    path::PathBuf,
+};
 
 use serde_json::json;
 
@@ -63,7 +68,8 @@ fn find(store: &Store, files: &[FileRow], rules: &Rules) -> anyhow::Result<Found
     let bar = write::bar(files.len(), "looking");
     let mut found = Found::new();
     let mut places: HashMap<i64, usize> = HashMap::new();
-    let mut tracks = std::collections::HashSet::new();
+    let mut tracks = HashSet::new();
+    let asked: HashSet<i64> = files.iter().map(|file| file.id).collect();
     let mut put = |found: &mut Found, file: &FileRow, finding: Finding| {
         let place = *places.entry(file.id).or_insert_with(|| {
             found.push((file.clone(), Vec::new()));
@@ -82,7 +88,9 @@ fn find(store: &Store, files: &[FileRow], rules: &Rules) -> anyhow::Result<Found
         }
         if tracks.insert(file.track) {
             let copies = store.files_of(file.track)?;
-            for (id, finding) in audit::copies(&copies, mix.as_ref(), &taxonomy, rules) {
+            // A copy that was not asked for is a witness; only those that were are judged, and written.
+            let found_copies = audit::copies(&copies, mix.as_ref(), &taxonomy, rules);
+            for (id, finding) in found_copies.into_iter().filter(|(id, _)| asked.contains(id)) {
                 if let Some(copy) = copies.iter().find(|copy| copy.id == id) {
                     put(&mut found, copy, finding);
                 }

@@ -458,3 +458,14 @@ fn an_audit_writes_only_what_its_query_finds() {
     assert!(fs::read(&two).unwrap() == before, "a file that was not asked for was written");
     assert_eq!(show(&machine, &one)["tags"]["genres"], serde_json::json!(["Rock"]));
 }
+
+#[test]
+fn two_genres_that_are_called_the_same_are_written_once() {
+    let machine = Machine::new();
+    let settings = fs::read_to_string(machine.at("config.toml")).unwrap();
+    fs::write(machine.at("config.toml"), format!("{settings}\n[tags.names]\nmetal = \"Rock\"\n")).unwrap();
+    let path = machine.wav("rock4-metal3-jazz3.wav", 1);
+    machine.scan().exits(0);
+    machine.run(&["tag", "--yes"]).exits(0);
+    assert_eq!(show(&machine, &path)["tags"]["genres"], serde_json::json!(["Rock", "Jazz"]));
+}

@@ -47,15 +47,22 @@ impl Kept {
 #[must_use]
 pub fn names(mix: &Mix, taxonomy: &Taxonomy, rules: &Rules) -> Vec<String> {
     let retained: Vec<Genre> = rules.retain.iter().filter_map(|name| taxonomy.canonical(name)).collect();
-    mix.won()
+    let named = mix
+        .won()
         .iter()
         // A share of exactly the limit counts: 1 of 5 is .20.
         .filter(|(genre, _)| mix.share(genre) >= rules.min_share - 1e-9)
         .filter(|(genre, _)| retained.is_empty() || retained.contains(genre))
         .filter(|(genre, _)| mix.source() == Source::User || !taxonomy.is_hidden(genre))
-        .take(rules.max_genres)
-        .map(|(genre, _)| rules.names.get(genre.slug()).map_or_else(|| name(taxonomy, genre), Clone::clone))
-        .collect()
+        .map(|(genre, _)| rules.names.get(genre.slug()).map_or_else(|| name(taxonomy, genre), Clone::clone));
+    let mut list = Vec::new();
+    for name in named {
+        // The settings may call two genres the same.
+        if list.len() < rules.max_genres && !list.contains(&name) {
+            list.push(name);
+        }
+    }
+    list
 }
 
 fn name(taxonomy: &Taxonomy, genre: &Genre) -> String {

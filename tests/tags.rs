@@ -469,3 +469,20 @@ fn two_genres_that_are_called_the_same_are_written_once() {
     machine.run(&["tag", "--yes"]).exits(0);
     assert_eq!(show(&machine, &path)["tags"]["genres"], serde_json::json!(["Rock", "Jazz"]));
 }
+
+#[test]
+fn a_huge_cover_keeps_nobody_from_the_title() {
+    let Some((packages, ffmpeg)) = tools() else { return };
+    let machine = Machine::new();
+    let path = machine.music.join("jazz8.m4a");
+    let sound = ["-v", "error", "-f", "lavfi", "-i", "sine=duration=1", "-c:a", "aac"];
+    assert!(Command::new(&ffmpeg).args(sound).arg(&path).status().unwrap().success());
+    let tag = "import sys; from mutagen import mp4; f = mp4.MP4(sys.argv[1]); f['\\xa9nam'] = ['T']; \
+               f['covr'] = [mp4.MP4Cover(b'x' * 17000000, 13)]; f.save()";
+    let tagged = Command::new("python3").env("PYTHONPATH", &packages).args(["-c", tag]).arg(&path).status();
+    assert!(tagged.unwrap().success());
+    machine.scan().exits(0);
+    assert_eq!(show(&machine, &path)["tags"]["title"], "T");
+    machine.run(&["tag", "--yes"]).exits(0);
+    assert_eq!(show(&machine, &path)["tags"]["genres"], serde_json::json!(["Jazz"]));
+}

@@ -4,7 +4,7 @@ use std::{fs::File, io::BufReader, path::Path};
 
 use lofty::{
     ape::{ApeFile, ApeTag},
-    config::ParseOptions,
+    config::{GlobalOptions, ParseOptions, apply_global_options},
     file::AudioFile,
     flac::FlacFile,
     id3::{
@@ -25,6 +25,9 @@ use lofty::{
 
 use super::{edit::Wanted, guard::guarded};
 use crate::track::{FileTags, Format};
+
+/// Most of one item of a tag that is held in memory.
+const MAX_ITEM_BYTES: usize = 64 << 20;
 
 /// Why a file's tags could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +93,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 fn parse_file(file: File, format: Format, pictures: bool) -> Result<Concrete, lofty::error::FileParseError> {
     // A larger limit for junk has cost other people their tags (lofty #721); ours is the library's own.
+    // A thread's own limit: the library's would refuse a cover of 16 MB, and the title beside it.
+    apply_global_options(GlobalOptions::new().allocation_limit(MAX_ITEM_BYTES));
     let options = ParseOptions::new().read_properties(false).read_cover_art(pictures).implicit_conversions(false);
     let mut file = BufReader::new(file);
     let none = Concrete::default();

@@ -174,6 +174,21 @@ pub fn find(source: &Source<'_>) -> Result<Flanks, PayloadError> {
     Ok(Flanks { head, between: start..end, tail, faults })
 }
 
+/// Whether an ID3v2 tag stands behind stray bytes in front of the first frame, where other programs still find it.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn has_stray_id3v2(source: &Source<'_>, flanks: &Flanks) -> Result<bool, PayloadError> {
+    let start = flanks.between.start;
+    let end = flanks.between.end.min(start.saturating_add(MAX_FRAME_SEARCH_BYTES));
+    let end = first_frame(source, flanks.between.clone())?.map_or(end, |(at, _)| at.min(end));
+    let bytes = source.bytes(start, end - start, MAX_FRAME_SEARCH_BYTES, "stray bytes")?;
+    let is_header = |w: &[u8]| {
+        w.starts_with(b"ID3") && matches!(w[3], 2..=4) && w[4] < 0xFF && w[6..].iter().all(|byte| *byte < 0x80)
+    };
+    Ok(bytes.windows(10).any(is_header))
+}
+
 type Tail = (Vec<(Flank, Range<u64>)>, u64, Vec<Fault>);
 
 /// The tags behind, none of which starts before `floor`, and where they begin.

@@ -296,6 +296,12 @@ fn odd_files_are_refused_with_the_reason() {
             "extended header",
         ),
         ("two.mp3", [fx::id3v2(4, &[], 9), fx::id3v2(4, &[], 9), fx::mpeg_frames(9, 2)].concat(), "two ID3v2"),
+        // A new tag in front of it would hide the title from whoever reads the first one.
+        (
+            "behind.mp3",
+            [vec![0; 64], fx::id3v2(4, &[("TIT2", b"\x03Title")], 9), fx::mpeg_frames(9, 5)].concat(),
+            "ID3v2 tag behind",
+        ),
     ] {
         let path = library.file(name, &bytes, &[("jazz", 1)]);
         match library.look(&path) {

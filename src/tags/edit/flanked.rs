@@ -9,7 +9,7 @@ use super::{Edit, Item, Refusal, Splice, Wanted, ape, id3};
 use crate::{
     payload::{
         Source,
-        flanks::{Flank, Flanks, find},
+        flanks::{Flank, Flanks, find, has_stray_id3v2},
     },
     tags::encode,
     track::Format,
@@ -60,6 +60,9 @@ pub(super) fn edit(source: &Source<'_>, format: Format, wanted: &Wanted) -> Resu
         }
         _ if wanted.genres.is_empty() && wanted.shares.is_empty() => Vec::new(),
         (Format::Mp3, None, None) => {
+            if has_stray_id3v2(source, &flanks)? {
+                return Err(Refusal::new("it has an ID3v2 tag behind stray bytes, which a new one would hide"));
+            }
             let more = match &id3v1 {
                 Some(range) => encode::from_id3v1(&source.array::<128>(range.start, "ID3v1")?),
                 None => lofty::id3::v2::Id3v2Tag::default(),

@@ -8,6 +8,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::PathBuf,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -121,4 +122,30 @@ fn a_day_in_the_life() {
     let history = machine.run(&["history", "--format", "json"]).json().to_string();
     let runs: Vec<_> = history.match_indices("\"as heard\"").collect();
     assert!(!runs.is_empty(), "{history}");
+}
+
+#[test]
+fn a_scan_that_is_interrupted_writes_no_further_file() {
+    let machine = Machine::new();
+    for n in 0..600 {
+        machine.wav(&format!("jazz8-{n}.wav"), n);
+    }
+    machine.scan().exits(0);
+    let music = machine.music.to_str().unwrap().to_owned();
+    let mut scan =
+        machine.deepcuts(&["scan", "--write-tags", &music]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let written = || -> i64 {
+        let journal = rusqlite::Connection::open(machine.database()).unwrap();
+        journal.query_row("SELECT COUNT(*) FROM tag_writes WHERE state = 'done'", [], |r| r.get(0)).unwrap()
+    };
+    while written() == 0 && scan.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Command::new("kill").args(["-INT", &scan.id().to_string()]).status().unwrap();
+    assert_eq!(scan.wait().unwrap().code(), Some(130));
+    let n = written();
+    assert!(n < 600, "all {n} files were written after the interruption");
+    // What was left is written by the next.
+    let again = machine.run(&["scan", "--write-tags", &music]).exits(0).out();
+    assert!(again.contains(&format!("{} tagged, 0 refused", 600 - n)), "{again}");
 }

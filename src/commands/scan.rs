@@ -47,7 +47,7 @@ pub(super) fn run(desk: &Desk, args: &ScanArgs) -> anyhow::Result<Outcome> {
     let mut following = Following {
         bar: show.bar.clone(),
         index: IndexKeeper::new(desk.paths.index.clone()),
-        tags: TagKeeper::new(&desk.config.tags, args.write_tags, &hooks),
+        tags: TagKeeper::new(&desk.config.tags, args.write_tags, &hooks, &cancel),
     };
     let report = pipeline::scan(&store, &scan, &mut following, &progress, &cancel);
     following.index.close(&store);

@@ -31,7 +31,7 @@ pub(super) fn run(desk: &Desk, args: &WatchArgs) -> anyhow::Result<Outcome> {
     let mut watching = Watching {
         first: true,
         index: IndexKeeper::new(desk.paths.index.clone()),
-        tags: TagKeeper::new(&desk.config.tags, false, &hooks),
+        tags: TagKeeper::new(&desk.config.tags, false, &hooks, &cancel),
     };
     let stayed = pipeline::stay(&store, &scan, &mut watching, &cancel);
     watching.index.close(&store);

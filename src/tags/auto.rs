@@ -2,7 +2,13 @@
 //! `scan --write-tags`. One run of the history for each scan; what a killed scan had heard and not written is
 //! written by the next.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use super::{Options, Outlook, Writer, preview};
 use crate::{
@@ -19,6 +25,7 @@ const LOOKED: &str = "auto_write_looked_ms";
 pub struct TagKeeper {
     rules: Rules,
     hooks: Arc<Hooks>,
+    cancel: Arc<AtomicBool>,
     on: bool,
     /// When it began to follow, ms.
     began: i64,
@@ -29,12 +36,13 @@ pub struct TagKeeper {
 }
 
 impl TagKeeper {
-    /// By these rules, if they or the command line say so; `hooks` are told.
+    /// By these rules, if they or the command line say so; `hooks` are told. Once `cancel` is set, nothing more is
+    /// written.
     #[must_use]
-    pub fn new(rules: &Rules, asked: bool, hooks: &Arc<Hooks>) -> Self {
+    pub fn new(rules: &Rules, asked: bool, hooks: &Arc<Hooks>, cancel: &Arc<AtomicBool>) -> Self {
         let on = asked || rules.auto_write;
-        let (rules, hooks) = (rules.clone(), Arc::clone(hooks));
-        Self { rules, hooks, on, began: now_ms(), run: None, written: 0, refused: 0, given_up: false }
+        let (rules, hooks, cancel) = (rules.clone(), Arc::clone(hooks), Arc::clone(cancel));
+        Self { rules, hooks, cancel, on, began: now_ms(), run: None, written: 0, refused: 0, given_up: false }
     }
 
     /// Whether tags are written.
@@ -65,7 +73,13 @@ impl TagKeeper {
         // A clock that was wrong and is right again would have nothing written for years.
         let since = if looked > until { self.began.min(until) } else { looked };
         let taxonomy = store.taxonomy()?;
+        let mut whole = true;
         for file in store.heard_since(since)? {
+            // A whole library may be waiting. What is left is written by the next scan.
+            if self.cancel.load(Ordering::SeqCst) {
+                whole = false;
+                break;
+            }
             match preview(store, &file, &self.rules, &taxonomy, false)? {
                 Outlook::Change(item) => {
                     let mut writer = self.writer(store)?;
@@ -80,7 +94,9 @@ impl TagKeeper {
                 Outlook::Equal | Outlook::Kept(_) => {}
             }
         }
-        store.set_meta(LOOKED, &until.to_string())?;
+        if whole {
+            store.set_meta(LOOKED, &until.to_string())?;
+        }
         if last && let Some(run) = self.run.take() {
             store.end_run(run)?;
         }

@@ -207,7 +207,7 @@ fn listen(
     out: &Out,
     context: &Context,
     nudge: &Mailbox<Wish>,
-    cancel: &AtomicBool,
+    cancel: &Arc<AtomicBool>,
     hooks: &Arc<Hooks>,
     shown: &Shown,
 ) -> anyhow::Result<()> {
@@ -232,7 +232,7 @@ fn listen(
         // However this ends, the thread that tells must be let go.
         let _end = End(shown);
         let index = Keeper::new(context.paths.index.clone());
-        let tags = TagKeeper::new(&context.config.tags, context.auto_write.load(Ordering::Relaxed), hooks);
+        let tags = TagKeeper::new(&context.config.tags, context.auto_write.load(Ordering::Relaxed), hooks, cancel);
         let current = Arc::default();
         let mut following = Following { nudge, out, shown, cancel, current, aloud: asked, index, tags };
         following.learn(&store, true);

@@ -7,7 +7,8 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    time::Duration,
 };
 
 use support::Machine;
@@ -485,4 +486,51 @@ fn a_huge_cover_keeps_nobody_from_the_title() {
     assert_eq!(show(&machine, &path)["tags"]["title"], "T");
     machine.run(&["tag", "--yes"]).exits(0);
     assert_eq!(show(&machine, &path)["tags"]["genres"], serde_json::json!(["Jazz"]));
+}
+
+/// Tag a file under `strace`, put `theirs` in its place as soon as its log says `when`, and hand over what came of it;
+/// none where this machine cannot trace.
+fn raced(machine: &Machine, path: &Path, theirs: &Path, trace: &[&str], when: &str) -> Option<Vec<u8>> {
+    let traces = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
+    if !traces.is_ok_and(|status| status.success()) {
+        println!("skipped: strace may not trace here");
+        return None;
+    }
+    let log = machine.at("trace");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o"]).arg(&log).args(trace).arg(env!("CARGO_BIN_EXE_deepcuts"));
+    strace.arg("--config").arg(machine.at("config.toml")).arg("--db").arg(machine.database());
+    strace.args(["tag", "--yes"]).arg(path).envs(machine.environment());
+    let mut tagging = strace.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let bytes = fs::read(theirs).unwrap();
+    while !fs::read_to_string(&log).is_ok_and(|text| text.contains(when)) && tagging.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    fs::rename(theirs, path).unwrap();
+    tagging.wait().unwrap();
+    Some(bytes)
+}
+
+/// The file under a name of its own, as somebody would save it anew: another genre.
+fn saved_anew(machine: &Machine, packages: &Path, path: &Path) -> PathBuf {
+    let theirs = machine.at("theirs.wav");
+    fs::copy(path, &theirs).unwrap();
+    named(packages, &theirs, &["Polka"]);
+    theirs
+}
+
+#[test]
+fn what_could_not_be_put_back_is_put_back_by_the_next_start() {
+    let Some((packages, _)) = tools() else { return };
+    let machine = Machine::new();
+    let path = machine.wav("jazz8.wav", 1);
+    machine.scan().exits(0);
+    let theirs = saved_anew(&machine, &packages, &path);
+    // Somebody saves it between the last look and the exchange, and the disk fails when that is to be put back.
+    let failing = ["-e", "trace=renameat2,fcntl", "-e", "inject=renameat2:error=EIO:when=2"];
+    let failing = [&failing[..], &["-e", "inject=fcntl:delay_exit=50000"]].concat();
+    let Some(theirs) = raced(&machine, &path, &theirs, &failing, "F_SETSIG") else { return };
+    machine.run(&["tag", "--yes"]);
+    assert!(fs::read(&path).unwrap() == theirs, "what they saved is not under its name");
+    assert_eq!(contents(&machine.music).len(), 1, "nothing is left behind");
 }

@@ -279,15 +279,29 @@ pub(super) struct Swapped {
     pub(super) exchanged: bool,
 }
 
+/// Why a swap did not end well.
+pub(super) enum Failed {
+    /// The file is as it was, and the copy is thrown away.
+    AsItWas(Refusal),
+    /// The two could not be put back under their names: what stands where has to be looked at again.
+    Open(Refusal),
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        Self::AsItWas(refusal)
+    }
+}
+
 const CHANGED: &str = "it changed while it was being written; it was left as it is now";
 
 /// Put `copy` in the place of `original`, whose content hashes to `old_hash`.
-pub(super) fn swap(original: &Original, mut copy: Copy, old_hash: [u8; 32]) -> Result<Swapped, Refusal> {
+pub(super) fn swap(original: &Original, mut copy: Copy, old_hash: [u8; 32]) -> Result<Swapped, Failed> {
     if !original.is_unchanged() {
-        return Err(Refusal::new(CHANGED));
+        return Err(Refusal::new(CHANGED).into());
     }
     if is_open_for_writing(&original.file) {
-        return Err(Refusal::new("another program has it open to write"));
+        return Err(Refusal::new("another program has it open to write").into());
     }
     // The moment the names are exchanged, the copy's name is that of irreplaceable content: nothing may remove it
     // by itself any more.
@@ -297,35 +311,39 @@ pub(super) fn swap(original: &Original, mut copy: Copy, old_hash: [u8; 32]) -> R
         Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP) => false,
         Err(error) => {
             copy.armed = true;
-            return Err(what(error.into(), "it could not be replaced"));
+            return Err(what(error.into(), "it could not be replaced").into());
         }
     };
     if exchanged {
         if !came_out(original, &copy.path, old_hash) {
             // If this fails, the newer content stays in the copy's place, and the next start resolves it.
             exchange(&copy.path, &original.path).map_err(|error| {
-                what(error.into(), "it changed while it was being written, and could not be put back yet")
+                let doing = "it changed while it was being written, and could not be put back yet";
+                Failed::Open(what(error.into(), doing))
             })?;
             copy.armed = true;
             let _ = sync_folder(&original.path);
-            return Err(Refusal::new(CHANGED));
+            return Err(Refusal::new(CHANGED).into());
         }
     } else if let Err(error) = std::fs::rename(&copy.path, &original.path) {
         copy.armed = true;
-        return Err(what(error, "it could not be replaced"));
+        return Err(what(error, "it could not be replaced").into());
     }
     if let Err(error) = sync_folder(&original.path) {
+        let refusal = what(error, "its folder could not be made durable");
         if exchanged && exchange(&copy.path, &original.path).is_ok() {
             copy.armed = true;
+            return Err(refusal.into());
         }
-        return Err(what(error, "its folder could not be made durable"));
+        return Err(Failed::Open(refusal));
     }
     let mut leftover = false;
     if exchanged && let Err(error) = copy.remove() {
         tracing::warn!(path = %copy.path.display(), %error, "the old content could not be removed; the next start tries again");
         leftover = true;
     }
-    let stamp = std::fs::metadata(&original.path).map(|m| FileStamp::of(&m))?;
+    let stamp = std::fs::metadata(&original.path).map(|m| FileStamp::of(&m));
+    let stamp = stamp.map_err(|error| Failed::Open(error.into()))?;
     Ok(Swapped { stamp, leftover, exchanged })
 }
 
@@ -382,7 +400,7 @@ mod tests {
     fn a_swap_leaves_the_new_content_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let (original, copy, hash) = made(dir.path());
-        let swapped = swap(&original, copy, hash).unwrap();
+        let Ok(swapped) = swap(&original, copy, hash) else { panic!("not swapped") };
         assert_eq!(fs::read(dir.path().join("a.mp3")).unwrap(), b"NEW content");
         assert_eq!(FileStamp::read(&original.path).unwrap(), swapped.stamp);
         assert_eq!(names(dir.path()), ["a.mp3"]);
@@ -417,7 +435,8 @@ mod tests {
             println!("skipped: no leases on this file system");
             return;
         }
-        assert!(swap(&original, copy, old).is_err_and(|refusal| refusal.reason.contains("open to write")));
+        let refused = swap(&original, copy, old);
+        assert!(matches!(refused, Err(Failed::AsItWas(refusal)) if refusal.reason.contains("open to write")));
         drop(writer);
         assert_eq!(fs::read(&original.path).unwrap(), b"old content");
         assert_eq!(names(dir.path()), ["a.mp3"]);

@@ -255,7 +255,7 @@ impl<'a> Writer<'a> {
                 self.report.equal += 1;
                 Ok(Ok(()))
             }
-            Err(WriteError::Refused(refusal)) => {
+            Err(WriteError::Refused(refusal) | WriteError::Open(refusal)) => {
                 self.report.refused.push((target.path.to_path_buf(), refusal.reason.clone()));
                 Ok(Err(refusal))
             }

@@ -43,9 +43,21 @@ pub enum WriteError {
     /// This file is not written; the next may be.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// What stands under the file's name is not settled: its row stays open, and the next start looks at the disk.
+    #[error(transparent)]
+    Open(Refusal),
     /// The journal cannot be kept: nothing more may be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<copy::Failed> for WriteError {
+    fn from(failed: copy::Failed) -> Self {
+        match failed {
+            copy::Failed::AsItWas(refusal) => Self::Refused(refusal),
+            copy::Failed::Open(refusal) => Self::Open(refusal),
+        }
+    }
 }
 
 impl From<crate::payload::PayloadError> for WriteError {

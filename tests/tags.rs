@@ -534,3 +534,18 @@ fn what_could_not_be_put_back_is_put_back_by_the_next_start() {
     assert!(fs::read(&path).unwrap() == theirs, "what they saved is not under its name");
     assert_eq!(contents(&machine.music).len(), 1, "nothing is left behind");
 }
+
+#[test]
+fn what_somebody_saves_just_after_a_write_is_noticed() {
+    let Some((packages, _)) = tools() else { return };
+    let machine = Machine::new();
+    let path = machine.wav("jazz8.wav", 1);
+    machine.scan().exits(0);
+    let theirs = saved_anew(&machine, &packages, &path);
+    // The names have been exchanged, and nothing else has been done yet.
+    let slowly = ["-e", "trace=renameat2,unlink", "-e", "inject=unlink:delay_exit=1000000"];
+    let Some(theirs) = raced(&machine, &path, &theirs, &slowly, "renameat2(") else { return };
+    machine.scan().exits(0);
+    assert!(fs::read(&path).unwrap() == theirs);
+    assert_eq!(show(&machine, &path)["tags"]["genres"], serde_json::json!(["Polka"]));
+}

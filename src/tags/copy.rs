@@ -342,8 +342,9 @@ pub(super) fn swap(original: &Original, mut copy: Copy, old_hash: [u8; 32]) -> R
         tracing::warn!(path = %copy.path.display(), %error, "the old content could not be removed; the next start tries again");
         leftover = true;
     }
-    let stamp = std::fs::metadata(&original.path).map(|m| FileStamp::of(&m));
-    let stamp = stamp.map_err(|error| Failed::Open(error.into()))?;
+    // Of the file that we made, and not of whatever has the name by now: another would be taken for known.
+    let metadata = copy.file.metadata().map_err(|error| Failed::Open(error.into()))?;
+    let stamp = FileStamp::of(&metadata);
     Ok(Swapped { stamp, leftover, exchanged })
 }
 

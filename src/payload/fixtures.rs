@@ -259,6 +259,17 @@ pub(crate) fn mp4(moov_first: bool, genres: &[(&str, usize)], free: usize) -> Ve
     }
 }
 
+/// As an encoder leaves it that writes no tags: the moov ends behind its tracks.
+pub(crate) fn mp4_untagged() -> Vec<u8> {
+    let mut bytes = mp4(false, &[], 0);
+    let at = |bytes: &[u8], id: &[u8]| bytes.windows(4).rposition(|w| w == id).unwrap() - 4;
+    bytes.truncate(at(&bytes, b"udta"));
+    let moov = at(&bytes, b"moov");
+    let size = (bytes.len() - moov) as u32;
+    bytes[moov..moov + 4].copy_from_slice(&size.to_be_bytes());
+    bytes
+}
+
 pub(crate) fn mp4_fragmented() -> Vec<u8> {
     let empty = |id| atom(id, &[0; 8]);
     let stsz = atom(b"stsz", &[0; 12]);

@@ -160,6 +160,7 @@ fn layouts() -> Vec<(&'static str, Vec<u8>, usize)> {
         ("front.m4a", fx::mp4(true, &[("Rock", 1)], 0), 9),
         ("front-free.m4a", fx::mp4(true, &[("Rock", 2)], 200), 9),
         ("back.m4a", fx::mp4(false, &[], 0), 9),
+        ("untagged.m4a", fx::mp4_untagged(), 9),
         ("id3.wav", fx::wav(100, &[(b"id3 ", v4.clone())]), 9),
         ("both.wav", fx::wav(101, &[info(&[(b"INAM", "Title"), (b"IGNR", "Rock")]), (b"id3 ", odd.clone())]), 9),
         ("info.wav", fx::wav(102, &[info(&[(b"INAM", "Title"), (b"IART", "me")])]), 1),

@@ -126,6 +126,8 @@ pub(super) fn edit(source: &Source<'_>, wanted: &Wanted) -> Result<Edit, Refusal
     let place = locate(source)?;
     let Some((at, mut splices)) = change(source, &place, wanted)? else { return Ok(Edit::default()) };
     let mut delta: i64 = splices.iter().map(Splice::delta).sum();
+    // A new `meta` brings its handler.
+    let lifted = if place.levels.len() < 3 { vec!["moov/udta/meta/hdlr".to_owned()] } else { Vec::new() };
     if delta == 0 {
         return Ok(Edit { splices, ..Edit::default() });
     }
@@ -154,7 +156,7 @@ pub(super) fn edit(source: &Source<'_>, wanted: &Wanted) -> Result<Edit, Refusal
         for (level, _) in &place.levels[inside..] {
             splices.push(resize(level, delta)?);
         }
-        return Ok(Edit { splices, ..Edit::default() });
+        return Ok(Edit { splices, lifted, ..Edit::default() });
     }
     // No room: what lies behind the moov moves. Where the tags exist, space is left for the next time.
     if place.levels.len() == 4 {
@@ -179,7 +181,7 @@ pub(super) fn edit(source: &Source<'_>, wanted: &Wanted) -> Result<Edit, Refusal
     if delta != 0 {
         move_offsets(source, &place, at, delta, &mut splices)?;
     }
-    Ok(Edit { splices, ..Edit::default() })
+    Ok(Edit { splices, lifted, ..Edit::default() })
 }
 
 /// The tables of chunk offsets: (atom, bytes of an entry).

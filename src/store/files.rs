@@ -447,13 +447,11 @@ fn moved_from(
 
 fn write_in(conn: &Connection, existing: Option<i64>, track: i64, new: &NewFile) -> rusqlite::Result<i64> {
     let tags = &new.tags;
-    // Another recording in the file's place may happen to say what we wrote into the one before: that is its own word.
     let sql = if existing.is_some() {
         "UPDATE files SET path = :path, path_text = :text, track_id = :track, format = :format, dev = :dev, ino = :ino,
              size = :size, mtime_ns = :mtime, ctime_ns = :ctime, state = 'present', missing_since_ms = NULL,
              title = :title, artist = :artist, album = :album, album_artist = :album_artist, year = :year,
-             track_no = :track_no, disc_no = :disc_no, genres = :genres, added_ms = COALESCE(added_ms, :now),
-             written_genres = CASE WHEN track_id = :track THEN written_genres END
+             track_no = :track_no, disc_no = :disc_no, genres = :genres, added_ms = COALESCE(added_ms, :now)
          WHERE id = :id"
     } else {
         "INSERT INTO files (id, path, path_text, track_id, format, dev, ino, size, mtime_ns, ctime_ns, added_ms, title,

@@ -36,7 +36,7 @@ impl Watch {
         })
     }
 
-    /// A packet came.
+    /// A packet came, or one is asked for.
     pub fn progress(&self) {
         self.progress_ms.store(self.now_ms(), Relaxed);
     }

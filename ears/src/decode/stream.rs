@@ -171,6 +171,8 @@ impl Decoder {
     /// When the file stalls, breaks, ends far too early, or turns out to be something else.
     pub fn next_window(&mut self, window: &mut Vec<f32>) -> Result<bool, DecodeError> {
         window.clear();
+        // However long the caller was away, waiting for the network or stopped by the listener: the file did not stall.
+        self.watch.progress();
         loop {
             if self.watch.stalled() {
                 return Err(DecodeError::Stalled(self.watch.limit()));
@@ -397,7 +399,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_without_a_packet_for_too_long_has_stalled() {
+    fn a_read_that_no_packet_comes_of_for_too_long_fails_and_a_caller_who_takes_longer_is_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.wav");
         let spec = hound::WavSpec {
@@ -413,9 +415,11 @@ mod tests {
         let mut decoder = Decoder::open_with(&path, Duration::from_millis(200)).unwrap();
         let mut window = Vec::new();
         assert!(decoder.next_window(&mut window).unwrap());
+        // The network has a queue before it, and the listener may stop all of it for a while.
         std::thread::sleep(Duration::from_millis(300));
-        assert!(matches!(decoder.next_window(&mut window), Err(DecodeError::Stalled(_))));
+        assert!(decoder.next_window(&mut window).unwrap());
         // A demuxer that never comes back to its caller still reads, and reading fails.
+        std::thread::sleep(Duration::from_millis(300));
         let mut inner = decoder.reader.into_inner();
         let mut buffer = vec![0; 1 << 20];
         let error = std::io::Read::read_exact(&mut inner, &mut buffer).unwrap_err();

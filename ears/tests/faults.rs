@@ -205,6 +205,24 @@ fn truncated_compressed_files_are_truncated() {
     }
 }
 
+/// A demuxer that looks at the end of a file first has seen all of it, and still lost its way near the start.
+#[test]
+fn a_matroska_that_breaks_early_is_not_judged_by_its_beginning() {
+    let Some(ffmpeg) = support::ffmpeg("a damaged file") else { return };
+    let mut bytes = encoded(&ffmpeg, "x.mka", &["-c:a", "flac"]);
+    let at = bytes.len() / 4;
+    bytes[at..at + 60_000].fill(0);
+    let reason = reason(&bytes);
+    assert!(reason.starts_with("truncated: 1.2 s of the declared 5.0 s"), "{reason}");
+    // With pictures beside it, which may be longer, nothing says how long the sound is.
+    let video = ["-f", "lavfi", "-i", "testsrc=s=64x64:r=5:d=5", "-c:v", "mpeg4", "-c:a", "flac"];
+    let mut bytes = encoded(&ffmpeg, "x.mkv", &video);
+    let at = bytes.len() / 4;
+    bytes[at..at + 60_000].fill(0);
+    let reason = self::reason(&bytes);
+    assert!(reason.starts_with("damaged: after 1."), "{reason}");
+}
+
 #[test]
 fn noise_in_the_middle_of_an_mp3_is_survived() {
     let Some(ffmpeg) = support::ffmpeg("a damaged file") else { return };

@@ -16,24 +16,19 @@ use std::{
 
 use symphonia::core::io::MediaSource;
 
-/// When the last packet came, and how far the file was read.
+/// When the last packet came, and where the file is being read.
 #[derive(Debug)]
 pub struct Watch {
     begun: Instant,
     limit: Duration,
     progress_ms: AtomicU64,
-    furthest_byte: AtomicU64,
+    place: AtomicU64,
 }
 
 impl Watch {
     /// A watch that bites after `limit` without progress.
     pub fn new(limit: Duration) -> Arc<Self> {
-        Arc::new(Self {
-            begun: Instant::now(),
-            limit,
-            progress_ms: AtomicU64::new(0),
-            furthest_byte: AtomicU64::new(0),
-        })
+        Arc::new(Self { begun: Instant::now(), limit, progress_ms: AtomicU64::new(0), place: AtomicU64::new(0) })
     }
 
     /// A packet came, or one is asked for.
@@ -51,9 +46,9 @@ impl Watch {
         self.limit
     }
 
-    /// The furthest byte that was read.
-    pub fn furthest_byte(&self) -> u64 {
-        self.furthest_byte.load(Relaxed)
+    /// Where the next byte would be read. Not the furthest that ever was: many demuxers look at the end of a file first.
+    pub fn place(&self) -> u64 {
+        self.place.load(Relaxed)
     }
 
     fn now_ms(&self) -> u64 {
@@ -91,7 +86,7 @@ impl Read for WatchedFile {
         self.check()?;
         let n = self.file.read(buf)?;
         self.at += n as u64;
-        self.watch.furthest_byte.fetch_max(self.at, Relaxed);
+        self.watch.place.store(self.at, Relaxed);
         Ok(n)
     }
 }
@@ -100,6 +95,7 @@ impl Seek for WatchedFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.check()?;
         self.at = self.file.seek(to)?;
+        self.watch.place.store(self.at, Relaxed);
         Ok(self.at)
     }
 }

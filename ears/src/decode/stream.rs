@@ -18,7 +18,7 @@ use symphonia::core::{
     },
     common::Limit,
     errors::Error,
-    formats::{FormatOptions, FormatReader, TrackType, probe::Hint},
+    formats::{FormatOptions, FormatReader, Track, TrackType, probe::Hint},
     io::{MediaSourceStream, MediaSourceStreamOptions},
     meta::MetadataOptions,
     packet::Packet,
@@ -276,7 +276,7 @@ impl Decoder {
         if self.decoded_frames == 0 {
             return Err(DecodeError::NoSamples);
         }
-        let read_percent = (self.watch.furthest_byte() * 100).checked_div(self.file_bytes).unwrap_or(0);
+        let read_percent = (self.watch.place() * 100).checked_div(self.file_bytes).unwrap_or(0);
         if let (Some(reason), None) = (reason, self.declared_frames)
             && (read_percent as f64) < WHOLE_SHARE * 100.0
         {
@@ -330,7 +330,7 @@ fn select(reader: &dyn FormatReader, protected: bool) -> Result<Selected, Decode
     let decoder = codecs().make_audio_decoder(params, &options).map_err(|error| DecodeError::Codec(words(&error)))?;
     let rate = params.sample_rate.unwrap_or(0);
     let codec = decoder.codec_info().short_name;
-    let declared = if is_mpeg && track.delay.is_none() { None } else { declared_frames(track, params) };
+    let declared = if is_mpeg && track.delay.is_none() { None } else { declared_frames(reader, track, params) };
     Ok(Selected {
         id: track.id,
         codec: params.codec,
@@ -348,7 +348,8 @@ fn select(reader: &dyn FormatReader, protected: bool) -> Result<Selected, Decode
 
 /// Frames that the container says there are, at the codec's own rate; `None` where it does not say, or says
 /// what writers to a pipe say.
-fn declared_frames(track: &symphonia::core::formats::Track, params: &AudioCodecParameters) -> Option<u64> {
+fn declared_frames(reader: &dyn FormatReader, track: &Track, params: &AudioCodecParameters) -> Option<u64> {
+    let (whole, is_alone) = (reader.media_info(), reader.tracks().len() == 1);
     let rate = u64::from(params.sample_rate?);
     // A fragmented MP4 that does not know its length fills the field with ones.
     let is_known = |ticks: u64| ticks != u64::MAX && ticks != u64::from(u32::MAX);
@@ -357,7 +358,13 @@ fn declared_frames(track: &symphonia::core::formats::Track, params: &AudioCodecP
         let seconds = track.time_base?.calc_duration(duration)?.as_secs_f64();
         Some((seconds * rate as f64) as u64)
     };
-    let frames = track.num_frames.filter(|&frames| is_known(frames)).or_else(by_time)?;
+    // Matroska knows how long the whole is, and not its tracks: pictures may be longer than the sound.
+    let by_whole = || {
+        let duration = whole.duration.filter(|duration| is_known(duration.get()))?;
+        let seconds = whole.time_base?.calc_duration(duration)?.as_secs_f64();
+        is_alone.then_some((seconds * rate as f64) as u64)
+    };
+    let frames = track.num_frames.filter(|&frames| is_known(frames)).or_else(by_time).or_else(by_whole)?;
     if frames == 0 || frames / rate.max(1) > LONGEST_S {
         return None;
     }

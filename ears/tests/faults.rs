@@ -223,6 +223,31 @@ fn a_matroska_that_breaks_early_is_not_judged_by_its_beginning() {
     assert!(reason.starts_with("damaged: after 1."), "{reason}");
 }
 
+/// Joined files, and a frame of something else before the music.
+#[test]
+fn an_mp3_that_changes_its_rate_and_channels_is_heard_whole() {
+    let Some(ffmpeg) = support::ffmpeg("an mp3") else { return };
+    let bare = |options: &[&str]| {
+        let plain = ["-c:a", "libmp3lame", "-write_xing", "0", "-id3v2_version", "0"];
+        encoded(&ffmpeg, "x.mp3", &[&plain, options].concat())
+    };
+    let (stereo, mono) = (bare(&["-b:a", "128k"]), bare(&["-ac", "1", "-ar", "22050", "-b:a", "64k"]));
+    let heard = |parts: &[&[u8]]| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.mp3");
+        std::fs::write(&path, parts.concat()).unwrap();
+        outcome(&path).unwrap()
+    };
+    // Five seconds at 44,100 Hz and five at 22,050; two frames may be lost where they meet.
+    for parts in [[&stereo[..], &mono[..]], [&mono[..], &stereo[..]]] {
+        let samples = heard(&parts);
+        assert!((326_000..336_000).contains(&samples), "{samples}");
+    }
+    // 64 kbit/s at 22,050 Hz: 208 bytes a frame, and now and then one more.
+    let samples = heard(&[&mono[..209 * 2], &stereo]);
+    assert!((217_000..226_000).contains(&samples), "{samples}");
+}
+
 #[test]
 fn noise_in_the_middle_of_an_mp3_is_survived() {
     let Some(ffmpeg) = support::ffmpeg("a damaged file") else { return };

@@ -87,6 +87,8 @@ pub struct Decoder {
     delay_frames: u64,
     sbr: Option<aac::SbrProbe>,
     dts_syncs: u32,
+    /// What the decoder of an MPEG stream takes, and what the packet before was.
+    mpeg: (Option<MpegKind>, Option<MpegKind>),
     decoded_frames: u64,
     decoded_s: f64,
     packets: u64,
@@ -142,6 +144,7 @@ impl Decoder {
             delay_frames: track.delay_frames,
             sbr: track.sbr,
             dts_syncs: 0,
+            mpeg: (None, None),
             decoded_frames: 0,
             decoded_s: 0.0,
             packets: 0,
@@ -199,6 +202,7 @@ impl Decoder {
             }
             self.packets += 1;
             self.inspect(&packet)?;
+            self.follow(&packet)?;
             if self.decode(&packet, window)? {
                 self.watch.progress();
                 return Ok(true);
@@ -222,6 +226,22 @@ impl Decoder {
                 return Err(DecodeError::Refused("a DTS stream in a WAV, which cannot be decoded here"));
             }
         }
+        Ok(())
+    }
+
+    /// Joined MPEG streams change their rate and channels, and the decoder takes only those it began with: a new one
+    /// goes on. A single packet that differs may be noise.
+    fn follow(&mut self, packet: &Packet) -> Result<(), DecodeError> {
+        if !is_mpeg(self.codec) {
+            return Ok(());
+        }
+        let kind = mpeg_kind(&packet.data);
+        let (taken, before) = self.mpeg;
+        if taken.is_some() && kind != taken && kind == before {
+            self.decoder = select(self.reader.as_ref(), false)?.decoder;
+            self.mpeg.0 = kind;
+        }
+        self.mpeg = (self.mpeg.0.or(kind), kind);
         Ok(())
     }
 
@@ -325,7 +345,7 @@ fn select(reader: &dyn FormatReader, protected: bool) -> Result<Selected, Decode
     }
     // Without an encoder's own figures an MPEG stream's length is a guess from its first frames, and the
     // demuxer would trim what lies behind it: so no trimming there, and the delay is dropped by hand.
-    let is_mpeg = matches!(params.codec, CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3);
+    let is_mpeg = is_mpeg(params.codec);
     let options = AudioDecoderOptions::default().gapless(!is_mpeg);
     let decoder = codecs().make_audio_decoder(params, &options).map_err(|error| DecodeError::Codec(words(&error)))?;
     let rate = params.sample_rate.unwrap_or(0);
@@ -373,6 +393,18 @@ fn declared_frames(reader: &dyn FormatReader, track: &Track, params: &AudioCodec
     // A RIFF writer that cannot seek leaves the largest size there is, or half of it.
     let is_placeholder = bits > 0 && frames.saturating_mul(bits / 8 * channels) >= 0x7fff_0000 && is_pcm(params.codec);
     (!is_placeholder).then_some(frames)
+}
+
+fn is_mpeg(codec: AudioCodecId) -> bool {
+    matches!(codec, CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3)
+}
+
+/// Version, index of the sample rate, and whether it is mono.
+type MpegKind = (u8, u8, bool);
+
+fn mpeg_kind(frame: &[u8]) -> Option<MpegKind> {
+    let &[_, version, rate, mode, ..] = frame else { return None };
+    Some((version >> 3 & 3, rate >> 2 & 3, mode >> 6 == 3))
 }
 
 fn is_pcm(codec: AudioCodecId) -> bool {

@@ -249,6 +249,18 @@ fn an_mp3_that_changes_its_rate_and_channels_is_heard_whole() {
 }
 
 #[test]
+fn of_two_audio_tracks_the_one_that_can_be_decoded_is_heard() {
+    let Some(ffmpeg) = support::ffmpeg("two tracks") else { return };
+    let two = ["-map", "0:a", "-map", "0:a", "-c:a:0", "ac3", "-c:a:1", "aac"];
+    for name in ["x.mkv", "x.mp4"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, encoded(&ffmpeg, name, &two)).unwrap();
+        assert!(outcome(&path).unwrap() > 200_000, "{name}");
+    }
+}
+
+#[test]
 fn noise_in_the_middle_of_an_mp3_is_survived() {
     let Some(ffmpeg) = support::ffmpeg("a damaged file") else { return };
     let mut bytes = encoded(&ffmpeg, "x.mp3", &["-c:a", "libmp3lame", "-b:a", "128k"]);

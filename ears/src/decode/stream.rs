@@ -328,8 +328,12 @@ struct Selected {
 
 fn select(reader: &dyn FormatReader, protected: bool) -> Result<Selected, DecodeError> {
     let none = || if protected { DecodeError::Protected } else { DecodeError::NoTrack };
-    let track = reader
-        .first_track_known_codec(TrackType::Audio)
+    let can_be_decoded = |track: &&Track| {
+        let params = track.codec_params.as_ref().and_then(CodecParameters::audio);
+        params.is_some_and(|params| codecs().get_audio_decoder(params.codec).is_some())
+    };
+    let track = (reader.tracks().iter().find(can_be_decoded))
+        .or_else(|| reader.first_track_known_codec(TrackType::Audio))
         .or_else(|| reader.default_track(TrackType::Audio))
         .ok_or_else(none)?;
     let Some(CodecParameters::Audio(params)) = &track.codec_params else { return Err(none()) };

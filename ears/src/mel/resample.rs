@@ -60,7 +60,8 @@ impl Resampler {
         let (unit_in, unit_out) = ((from_hz / common) as usize, (to_hz / common) as usize);
         let taps = taps(f64::from(from_hz), f64::from(to_hz));
         let margin = (taps.len() / 2).div_ceil(unit_in);
-        let units = (BLOCK_SAMPLES.div_ceil(unit_in)).max(BLOCK_PER_OVERHANG * margin).max(4).next_power_of_two();
+        let samples = BLOCK_SAMPLES.max(BLOCK_PER_OVERHANG * (taps.len() / 2));
+        let units = samples.div_ceil(unit_in).max(4).next_power_of_two();
         let mut planner = RealFftPlanner::<f32>::new();
         let forward = planner.plan_fft_forward(units * unit_in);
         let inverse = planner.plan_fft_inverse(units * unit_out);
@@ -229,6 +230,15 @@ mod tests {
         let whole = all(&samples, 48_000, 22_050, usize::MAX);
         assert_eq!(whole, all(&samples, 48_000, 22_050, 577));
         assert_eq!(whole.len(), (30_011_usize * 147).div_ceil(320));
+    }
+
+    /// A header may claim any rate: a block of one that has no factor in common with ours was 12 million samples.
+    #[test]
+    fn no_rate_makes_a_block_of_hundreds_of_megabytes() {
+        for rate in [4_001, 44_101, 191_999, 767_999, 768_000] {
+            let plan = Resampler::new(rate, 22_050).plan;
+            assert!(plan.is_some_and(|plan| plan.block.len() <= 1 << 22), "{rate}");
+        }
     }
 
     #[test]

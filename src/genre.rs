@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use unicode_normalization::UnicodeNormalization;
+pub use deepcuts_protocol::slug;
 
 /// A genre: a slug of lower-case letters and digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,19 +36,6 @@ impl fmt::Display for Genre {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// Lower case, accents folded, `&` as `n`, letters and digits only.
-#[must_use]
-pub fn slug(text: &str) -> String {
-    text.nfkd()
-        .flat_map(char::to_lowercase)
-        .filter_map(|c| match c {
-            '&' => Some('n'),
-            c if c.is_alphanumeric() => Some(c),
-            _ => None,
-        })
-        .collect()
 }
 
 /// The ten genres of the shipped models and others that people tag by: slug words are derived, these are

@@ -12,6 +12,7 @@ mod card;
 mod hearing;
 mod message;
 mod retrain;
+mod slug;
 mod train;
 mod trunk;
 
@@ -20,6 +21,7 @@ pub use card::{CardError, FoldScore, FrontEnd, ModelCard, UnsureScore};
 pub use hearing::{Embeddings, Hearing, HearingError, Stage, Timeline, UNSURE};
 pub use message::{Answer, Device, LabelTrack, Labelled, Request};
 pub use retrain::{Depth, Doubt, GenreGain, LessonFile, Paired, RetrainJob, RetrainReport};
+pub use slug::slug;
 pub use train::{CurvePoint, EvalJob, LabelledFile, RunScore, Split, TrainJob, TrainSay, TrainSource};
 pub use trunk::{TRUNK_FILE, find_trunk};
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crossbeam_channel::bounded;
-use deepcuts_protocol::{FrontEnd, LabelledFile, TrainSay, TrainSource, WirePath};
+use deepcuts_protocol::{FrontEnd, LabelledFile, TrainSay, TrainSource, WirePath, slug};
 use half::f16;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use walkdir::WalkDir;
@@ -105,11 +105,6 @@ fn in_csv(path: &Path) -> Result<Vec<LabelledFile>, TrainError> {
         files.push(LabelledFile { path, genre: slug(&get(genre)), artist, identity: None });
     }
     Ok(files)
-}
-
-/// Lower case, and only letters and digits: `Hip-Hop` is `hiphop`.
-fn slug(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// The paper's ten in the paper's order, then others by name.
@@ -368,6 +363,17 @@ mod tests {
     }
 
     #[test]
+    fn genres_are_spelled_as_the_desk_spells_them() {
+        let dir = tempfile::tempdir().unwrap();
+        for genre in ["R&B", "Électro"] {
+            fs::create_dir_all(dir.path().join(genre)).unwrap();
+            fs::write(dir.path().join(genre).join("a.wav"), "").unwrap();
+        }
+        let genres: Vec<String> = in_genre_folders(dir.path()).unwrap().into_iter().map(|f| f.genre).collect();
+        assert_eq!(genres, ["rnb", "electro"]);
+    }
+
+    #[test]
     fn a_csv_names_paths_relative_to_itself() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("list.csv"), "path,genre,artist\nx/a.wav,Rock,The A\nb.wav,jazz,\n").unwrap();
@@ -375,6 +381,8 @@ mod tests {
         assert_eq!(files[0].path.0, dir.path().join("x/a.wav"));
         assert_eq!((files[0].genre.as_str(), files[0].artist.as_deref()), ("rock", Some("The A")));
         assert_eq!(files[1].artist, None);
+        fs::write(dir.path().join("windows.csv"), "\u{feff}path,genre\r\n\"a, b.wav\",jazz\r\n").unwrap();
+        assert_eq!(in_csv(&dir.path().join("windows.csv")).unwrap()[0].path.0, dir.path().join("a, b.wav"));
         fs::write(dir.path().join("bad.csv"), "file,genre\na,b\n").unwrap();
         assert!(in_csv(&dir.path().join("bad.csv")).unwrap_err().to_string().contains("no column path"));
     }

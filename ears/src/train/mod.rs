@@ -56,6 +56,9 @@ pub enum TrainError {
     /// There is too little to learn from.
     #[error("too little to learn from: {0}")]
     TooLittle(String),
+    /// There is more than a model can hold.
+    #[error("too much for one model: {0}")]
+    TooMany(String),
     /// The listener wished it to stop.
     #[error("stopped before it was done")]
     Stopped,

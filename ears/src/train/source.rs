@@ -9,7 +9,7 @@ use std::{
 };
 
 use crossbeam_channel::bounded;
-use deepcuts_protocol::{FrontEnd, LabelledFile, TrainSay, TrainSource, WirePath, slug};
+use deepcuts_protocol::{FrontEnd, LabelledFile, TrainSay, TrainSource, UNSURE, WirePath, slug};
 use half::f16;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use walkdir::WalkDir;
@@ -57,6 +57,10 @@ pub(super) fn read(
     let genres = if genres.is_empty() { order_of(&files) } else { genres.to_vec() };
     if genres.len() < 2 {
         return Err(TrainError::TooLittle(format!("{} genres; there must be at least 2", genres.len())));
+    }
+    let most = usize::from(UNSURE) - 1;
+    if genres.len() > most {
+        return Err(TrainError::TooMany(format!("{} genres; a model has at most {most}", genres.len())));
     }
     hear(&files, &tracks, front_end, cache, genres, cancel, say)
 }
@@ -371,6 +375,18 @@ mod tests {
         }
         let genres: Vec<String> = in_genre_folders(dir.path()).unwrap().into_iter().map(|f| f.genre).collect();
         assert_eq!(genres, ["rnb", "electro"]);
+    }
+
+    #[test]
+    fn more_genres_than_a_model_can_have_are_refused_before_anything_is_heard() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows: String = (0..255).map(|i| format!("nowhere.wav,genre {i}\n")).collect();
+        fs::write(dir.path().join("list.csv"), format!("path,genre\n{rows}")).unwrap();
+        let source = TrainSource::Csv { path: dir.path().join("list.csv").as_path().into() };
+        let mut said = 0;
+        let stop = AtomicBool::new(false);
+        let error = read(&source, FrontEnd::Cuts, None, &[], &stop, &mut |_| said += 1).unwrap_err().to_string();
+        assert!(error.contains("255 genres") && error.contains("254") && said == 0, "{error}");
     }
 
     #[test]

@@ -186,6 +186,26 @@ fn a_stopped_run_keeps_the_best_so_far_and_goes_on_as_if_it_had_not_stopped() {
     assert_eq!(bytes(a.path()), bytes(b.path()), "seeded and repeatable");
 }
 
+/// Its network is hardly better than chance, and would spoil what is said of the one that is whole.
+#[test]
+fn a_fold_that_was_stopped_counts_for_nothing_beside_one_that_is_whole() {
+    let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let set: Vec<&str> = SHORT.into_iter().chain(["fit.steps=100"]).collect();
+    let mut whole = job(a.path(), &set);
+    whole.only_folds = vec![0];
+    let first = ears("train", &whole, a.path(), Then::GoOn);
+    let said = ears("train", &job(b.path(), &set), b.path(), Then::CancelInFold(1));
+    assert!(said.contains(&TrainSay::Stopping), "{said:?}");
+    let (one, other) =
+        (ModelCard::read_for(&weights(a.path())).unwrap(), ModelCard::read_for(&weights(b.path())).unwrap());
+    assert_eq!((one.folds, one.temperature, one.unsure_below), (other.folds, other.temperature, other.unsure_below));
+    let accuracy = |said: &[TrainSay]| match said.last() {
+        Some(TrainSay::Done { clip_accuracy, .. }) => *clip_accuracy,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(accuracy(&first), accuracy(&said));
+}
+
 #[test]
 fn a_checkpoint_of_another_recipe_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();

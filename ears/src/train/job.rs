@@ -96,7 +96,10 @@ pub fn train(job: &TrainJob, cancel: &AtomicBool, say: &mut dyn FnMut(TrainSay))
         let record = job.run(seed, fold, todo.len() - i - 1, cancel, say)?;
         say(TrainSay::Ran { score: record.score.clone() });
         let stopped = record.stopped_early;
-        records.push(record);
+        // Beside a run that is whole, one that was stopped would only spoil the temperature and the accuracies.
+        if !stopped || records.is_empty() {
+            records.push(record);
+        }
         if stopped || cancel.load(Ordering::Relaxed) {
             say(TrainSay::Stopping);
             break;

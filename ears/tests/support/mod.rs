@@ -76,11 +76,13 @@ pub fn write_float_wav(path: &Path, rate: u32, samples: &[f32]) {
     writer.finalize().unwrap();
 }
 
-/// At the first point of the curve: go on, ask it to stop, or kill it.
+/// At the first point of the curve: go on, ask it to stop, or kill it; or ask it to stop at once, or in a later fold.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Then {
     GoOn,
     Cancel,
+    CancelAtOnce,
+    CancelInFold(u32),
     Kill,
 }
 
@@ -95,14 +97,16 @@ pub fn ears(what: &str, job: &impl serde::Serialize, dir: &Path, then: Then) -> 
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut stdin = child.stdin.take();
+    let mut stdin = child.stdin.take().filter(|_| then != Then::CancelAtOnce);
     let mut said = Vec::new();
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let say: TrainSay = serde_json::from_str(&line.unwrap()).unwrap();
-        if matches!(say, TrainSay::Curve { .. }) && then != Then::GoOn {
+        if let TrainSay::Curve { fold: at, .. } = say {
             match then {
                 Then::Kill => child.kill().unwrap(),
-                _ => drop(stdin.take().map(|mut s| writeln!(s, "cancel"))),
+                Then::Cancel => drop(stdin.take().map(|mut s| writeln!(s, "cancel"))),
+                Then::CancelInFold(fold) if fold == at => drop(stdin.take().map(|mut s| writeln!(s, "cancel"))),
+                _ => {}
             }
         }
         said.push(say);

@@ -207,6 +207,16 @@ fn a_fold_that_was_stopped_counts_for_nothing_beside_one_that_is_whole() {
 }
 
 #[test]
+fn what_was_stopped_before_it_learned_anything_leaves_no_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = ears("train", &job(dir.path(), &SHORT), dir.path(), Then::CancelAtOnce);
+    let nothing = |s: &TrainSay| matches!(s, TrainSay::Note { text } if text.contains("there is no model"));
+    assert!(said.iter().any(nothing) && !said.contains(&TrainSay::Stopping), "{said:?}");
+    assert!(matches!(said.last(), Some(TrainSay::Done { path: None, clip_accuracy: None })), "{said:?}");
+    assert!(!weights(dir.path()).exists());
+}
+
+#[test]
 fn a_checkpoint_of_another_recipe_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let mut job = job(dir.path(), &SHORT);

@@ -70,6 +70,8 @@ impl Model {
 pub(super) struct Fitted {
     pub model: Model,
     pub curve: Vec<CurvePoint>,
+    /// Minibatches done.
+    pub steps: u32,
     pub stopped: bool,
 }
 
@@ -172,7 +174,7 @@ impl Run<'_> {
         if let (Keep::Best, Some(best)) = (fit.keep, &best) {
             model.copy_from(best);
         }
-        Ok(Fitted { model, curve: progress.curve, stopped })
+        Ok(Fitted { model, curve: progress.curve, steps: progress.step, stopped })
     }
 
     fn rate(&self, step: u32, steps: u32) -> f64 {

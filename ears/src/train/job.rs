@@ -93,7 +93,15 @@ pub fn train(job: &TrainJob, cancel: &AtomicBool, say: &mut dyn FnMut(TrainSay))
     }
     let mut records = Vec::new();
     for (i, &(seed, fold)) in todo.iter().enumerate() {
-        let record = job.run(seed, fold, todo.len() - i - 1, cancel, say)?;
+        let Some(record) = job.run(seed, fold, todo.len() - i - 1, cancel, say)? else {
+            if records.is_empty() {
+                say(TrainSay::Note { text: "stopped before anything was learned: there is no model".to_owned() });
+                say(TrainSay::Done { path: None, clip_accuracy: None });
+                return Ok(());
+            }
+            say(TrainSay::Stopping);
+            break;
+        };
         say(TrainSay::Ran { score: record.score.clone() });
         let stopped = record.stopped_early;
         // Beside a run that is whole, one that was stopped would only spoil the temperature and the accuracies.
@@ -186,6 +194,7 @@ impl<'a> Job<'a> {
         split::sides(&self.set, &self.recipe, self.chunk_frames(), self.job.split, self.job.folds, fold)
     }
 
+    /// One run; none where it was stopped before it had learned anything.
     fn run(
         &self,
         seed: u64,
@@ -193,14 +202,14 @@ impl<'a> Job<'a> {
         runs_left: usize,
         cancel: &AtomicBool,
         say: &mut dyn FnMut(TrainSay),
-    ) -> Result<RunRecord, TrainError> {
+    ) -> Result<Option<RunRecord>, TrainError> {
         let stem = self.stem(seed, fold);
         let fingerprint = self.fingerprint(seed, fold);
         if self.job.resume
             && let Some(record) = read_record(&stem.with_extension("json"))?
         {
             if record.fingerprint == fingerprint && !record.stopped_early {
-                return Ok(record);
+                return Ok(Some(record));
             }
             if record.fingerprint != fingerprint {
                 let reason = "it is of a run with another recipe, split or data set; take another output folder, or \
@@ -244,6 +253,9 @@ impl<'a> Job<'a> {
                 (voice.borrow_mut())(TrainSay::Curve { fold, seed, point, eta_s: (pace * left) as u64 });
             },
         )?;
+        if fitted.stopped && fitted.steps == 0 {
+            return Ok(None);
+        }
         let judged = |items: &[Item]| fit::judge(&fitted.model, &self.set, self.arch, items, fold, self.device);
         let chunks = judged(&sides.judge);
         let watched = if sides.watch == sides.judge { Vec::new() } else { judged(&sides.watch) };
@@ -271,7 +283,7 @@ impl<'a> Job<'a> {
         if !fitted.stopped {
             let _ = fs::remove_file(stem.with_extension("checkpoint"));
         }
-        Ok(record)
+        Ok(Some(record))
     }
 }
 

@@ -18,7 +18,7 @@ const BANDS: usize = 128;
 const COLUMNS: usize = 140;
 
 /// Three genres that differ in the bands that sound; 24 clips by 12 artists.
-fn features(path: &Path) {
+fn features(path: &Path, track: &str) {
     let clips = 24;
     let mut mel = vec![0_u8; clips * BANDS * COLUMNS];
     let mut state = 1_u32;
@@ -32,7 +32,7 @@ fn features(path: &Path) {
         }
     }
     let label: Vec<u8> = (0..clips).map(|c| (c % 3) as u8).collect();
-    let tracks: Vec<String> = (0..clips).map(|c| format!("track {c}")).collect();
+    let tracks: Vec<String> = (0..clips).map(|c| format!("{track} {c}")).collect();
     let artists: Vec<String> = (0..clips).map(|c| format!("artist {}", c % 12)).collect();
     let text = |list: &[String]| serde_json::to_string(list).unwrap();
     let genres = ["jazz", "metal", "pop"].map(String::from);
@@ -51,7 +51,7 @@ fn features(path: &Path) {
 fn job(dir: &Path, set: &[&str]) -> TrainJob {
     let features_file = dir.join("features.safetensors");
     if !features_file.exists() {
-        features(&features_file);
+        features(&features_file, "track");
     }
     let minimal = serde_json::json!({
         "source": TrainSource::Features { path: features_file.as_path().into(), tracks: None },
@@ -214,6 +214,29 @@ fn what_was_stopped_before_it_learned_anything_leaves_no_model() {
     assert!(said.iter().any(nothing) && !said.contains(&TrainSay::Stopping), "{said:?}");
     assert!(matches!(said.last(), Some(TrainSay::Done { path: None, clip_accuracy: None })), "{said:?}");
     assert!(!weights(dir.path()).exists());
+}
+
+/// Another set may have as many clips of each genre, in the same order.
+#[test]
+fn runs_on_other_music_do_not_judge_in_place_of_the_music_at_hand() {
+    let dir = tempfile::tempdir().unwrap();
+    ears("train", &job(dir.path(), &SHORT), dir.path(), Then::GoOn);
+    let other = dir.path().join("other.safetensors");
+    features(&other, "other");
+    let eval = EvalJob {
+        models: vec![weights(dir.path()).as_path().into()],
+        source: TrainSource::Features { path: other.as_path().into(), tracks: None },
+        out: dir.path().join("report").as_path().into(),
+        cache: None,
+        paper_logs: None,
+        songs: None,
+        device: Some("cpu".to_owned()),
+        threads: 1,
+    };
+    ears("eval", &eval, dir.path(), Then::GoOn);
+    let numbers: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(dir.path().join("report/report.json")).unwrap()).unwrap();
+    assert_eq!(numbers["networks"][0]["held_out"], false);
 }
 
 #[test]

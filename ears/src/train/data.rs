@@ -117,6 +117,16 @@ impl Set {
         self.clips.iter().map(|c| c.group).collect()
     }
 
+    /// A hash over which clips these are, whatever was made of them.
+    #[must_use]
+    pub fn roll(&self) -> String {
+        let mut hash = blake3::Hasher::new();
+        for clip in &self.clips {
+            hash.update(clip.name.as_bytes()).update(&[0, clip.label]);
+        }
+        hash.finalize().to_hex().as_str().chars().take(16).collect()
+    }
+
     /// A hash over everything a run depends on: checkpoints of another set are refused.
     #[must_use]
     pub fn fingerprint(&self) -> String {

@@ -31,6 +31,9 @@ pub(super) struct RunRecord {
     pub split: Split,
     pub recipe: Recipe,
     pub genres: Vec<String>,
+    /// Which clips there were; empty where an older version did not write it down.
+    #[serde(default)]
+    pub roll: String,
     pub score: RunScore,
     pub curve: Vec<CurvePoint>,
     pub parameters: u64,
@@ -265,6 +268,7 @@ impl<'a> Job<'a> {
             split: self.job.split,
             recipe: self.recipe.clone(),
             genres: self.set.genres.clone(),
+            roll: self.set.roll(),
             score: score(&chunks, fold, seed),
             curve: fitted.curve,
             parameters: fitted.model.vs.trainable_variables().iter().map(|t| t.numel() as u64).sum(),

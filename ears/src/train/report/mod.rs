@@ -164,12 +164,13 @@ fn runs_of(weights: &Path, set: &Set) -> Result<Vec<RunRecord>, TrainError> {
         Err(_) => Vec::new(),
     };
     files.sort();
-    let mut runs = Vec::new();
+    let (mut runs, roll) = (Vec::new(), set.roll());
     for file in files {
         let Some(run) = read_record(&file)? else { continue };
         let same =
             |&(clip, label, _): &(u32, u8, Vec<f32>)| set.clips.get(clip as usize).is_some_and(|c| c.label == label);
-        if run.genres == set.genres && !run.stopped_early && run.judged.iter().all(same) {
+        let of_this_set = run.roll.is_empty() || run.roll == roll;
+        if of_this_set && run.genres == set.genres && !run.stopped_early && run.judged.iter().all(same) {
             runs.push(run);
         }
     }

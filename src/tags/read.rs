@@ -15,7 +15,7 @@ use lofty::{
         aiff::AiffFile,
         wav::{RiffInfoList, WavFile},
     },
-    mp4::{AtomData, AtomIdent, Ilst, Mp4File},
+    mp4::{Atom, AtomData, AtomIdent, Ilst, Mp4File},
     mpeg::MpegFile,
     musepack::MpcFile,
     ogg::{OpusFile, SpeexFile, VorbisFile, tag::VorbisComments},
@@ -194,17 +194,18 @@ fn from_vorbis(tag: &VorbisComments) -> FileTags {
 }
 
 fn from_ilst(tag: &Ilst) -> FileTags {
+    // Some programs write an atom for each value instead of one with several.
     let texts = |ident: AtomIdent<'static>| {
-        tag.get(&ident).map(|atom| {
-            atom.data()
-                .filter_map(|data| match data {
-                    AtomData::UTF8(text) | AtomData::UTF16(text) => Some(text.clone()),
-                    _ => None,
-                })
-                .collect::<Vec<_>>()
-        })
+        tag.into_iter()
+            .filter(|atom| *atom.ident() == ident)
+            .flat_map(Atom::data)
+            .filter_map(|data| match data {
+                AtomData::UTF8(text) | AtomData::UTF16(text) => Some(text.clone()),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
     };
-    let mut genres = texts(AtomIdent::Fourcc(*b"\xa9gen")).unwrap_or_default();
+    let mut genres = texts(AtomIdent::Fourcc(*b"\xa9gen"));
     if genres.is_empty()
         && let Some(atom) = tag.get(&AtomIdent::Fourcc(*b"gnre"))
         && let Some(AtomData::Unknown { data, .. }) = atom.data().next()
@@ -214,7 +215,7 @@ fn from_ilst(tag: &Ilst) -> FileTags {
     {
         genres.push((*name).to_owned());
     }
-    let album_artist = texts(AtomIdent::Fourcc(*b"aART")).and_then(|list| list.into_iter().next());
+    let album_artist = texts(AtomIdent::Fourcc(*b"aART")).into_iter().next();
     basics(tag, album_artist.as_deref(), tidy(genres.iter().map(String::as_str)))
 }
 

@@ -314,6 +314,13 @@ fn odd_files_are_refused_with_the_reason() {
 }
 
 #[test]
+fn every_genre_of_a_list_in_atoms_of_their_own_is_read() {
+    let library = Library::new();
+    let path = library.file("a.m4a", &fx::mp4(true, &[("Rock", 1), ("Polka", 1)], 0), &[("jazz", 1)]);
+    assert_eq!(library.genres(&path), ["Rock", "Polka"]);
+}
+
+#[test]
 fn shares_are_written_beside_the_genre_and_replaced() {
     let mut library = Library::new();
     library.rules.write_shares = true;

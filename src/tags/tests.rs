@@ -297,6 +297,12 @@ fn odd_files_are_refused_with_the_reason() {
             "extended header",
         ),
         ("two.mp3", [fx::id3v2(4, &[], 9), fx::id3v2(4, &[], 9), fx::mpeg_frames(9, 2)].concat(), "two ID3v2"),
+        // Of two frames only one is read: a merge would drop the other's genre.
+        (
+            "genres.mp3",
+            [fx::id3v2(4, &[("TCON", b"\x03Rock"), ("TCON", b"\x03Polka")], 9), fx::mpeg_frames(9, 6)].concat(),
+            "two genre frames",
+        ),
         // A new tag in front of it would hide the title from whoever reads the first one.
         (
             "behind.mp3",

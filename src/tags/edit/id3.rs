@@ -194,6 +194,9 @@ fn read(source: &Source<'_>, range: Range<u64>, wanted: &Wanted) -> Result<(Tag,
 /// The splices that change the tag in `range`, and by how much it grows.
 pub(super) fn edit(source: &Source<'_>, range: Range<u64>, wanted: &Wanted) -> Result<(Edit, i64), Refusal> {
     let (tag, _) = read(source, range, wanted)?;
+    if tag.frames.iter().filter(|f| is_genre(f)).count() > 1 {
+        return Err(Refusal::new("it has two genre frames, and players differ in which one they read"));
+    }
     let mut new = encode::id3v2(wanted, tag.major, &wanted.joiner, &lofty::id3::v2::Id3v2Tag::default())?;
     if tag.unsynchronised {
         new = unsynchronise(&new);
@@ -266,5 +269,9 @@ pub(super) fn items(source: &Source<'_>, range: Range<u64>, wanted: &Wanted) -> 
 
 /// Whether the tag in `range` has a genre.
 pub(super) fn has_genre(source: &Source<'_>, range: Range<u64>, wanted: &Wanted) -> Result<bool, Refusal> {
-    Ok(read(source, range, wanted)?.0.frames.iter().any(|f| matches!(f.id.as_str(), "TCON" | "TCO")))
+    Ok(read(source, range, wanted)?.0.frames.iter().any(is_genre))
+}
+
+fn is_genre(frame: &Frame) -> bool {
+    matches!(frame.id.as_str(), "TCON" | "TCO")
 }

@@ -26,12 +26,18 @@ const SAME: f64 = 0.9995;
 /// Centred, of length one.
 pub(super) fn directions(music: &Music) -> Vec<Vec<f64>> {
     let means: Vec<Vec<f32>> = music.tracks.iter().map(|t| music.mean(t)).collect();
+    let heard = || means.iter().zip(&music.tracks).filter(|(_, t)| !t.rows.is_empty()).map(|(mean, _)| mean);
+    let count = heard().count().max(1) as f64;
     let mut centre = vec![0.0_f64; music.width];
-    for mean in &means {
-        centre.iter_mut().zip(mean).for_each(|(c, m)| *c += f64::from(*m) / means.len().max(1) as f64);
+    for mean in heard() {
+        centre.iter_mut().zip(mean).for_each(|(c, m)| *c += f64::from(*m) / count);
     }
-    (means.iter())
-        .map(|mean| {
+    (means.iter().zip(&music.tracks))
+        .map(|(mean, track)| {
+            // Silence has no rows. It lies nowhere, or two silent tracks would be one recording.
+            if track.rows.is_empty() {
+                return vec![0.0; music.width];
+            }
             let away: Vec<f64> = mean.iter().zip(&centre).map(|(m, c)| f64::from(*m) - c).collect();
             let length = away.iter().map(|a| a * a).sum::<f64>().sqrt().max(1e-12);
             away.into_iter().map(|a| a / length).collect()
@@ -168,6 +174,17 @@ mod tests {
         let held: Vec<Vec<f64>> =
             (0..20).map(|i| if i % 2 == 0 { vec![0.95, 0.05] } else { vec![0.05, 0.95] }).collect();
         assert!(find(&heaps(&said), &held, &names()).is_empty());
+    }
+
+    #[test]
+    fn silent_tracks_are_not_one_recording() {
+        let mut music = heaps(&[0, 1, 0, 1, 0, 1]);
+        for i in 2..4 {
+            music.tracks[i].rows = 0..0;
+        }
+        assert!(find(&music, &[], &names()).is_empty());
+        join_copies(&mut music);
+        assert_eq!(music.tracks.iter().map(|t| t.group).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
     }
 
     #[test]

@@ -37,7 +37,9 @@ fn a_backup_stays_as_it_is_and_may_lie_where_nothing_is_written() {
     let copy = folder.join("copy.db");
     machine.run(&["backup", copy.to_str().unwrap()]).exits(0);
     // Made by an older program.
-    rusqlite::Connection::open(&copy).unwrap().execute_batch("PRAGMA user_version = 4").unwrap();
+    let last_migration_undone = "DROP INDEX tag_writes_by_audio; ALTER TABLE tag_writes DROP COLUMN audio;
+        ALTER TABLE tag_writes DROP COLUMN written; PRAGMA user_version = 5";
+    rusqlite::Connection::open(&copy).unwrap().execute_batch(last_migration_undone).unwrap();
     let before = fs::read(&copy).unwrap();
     machine.run(&["restore", copy.to_str().unwrap()]).exits(0);
     assert_eq!(machine.run(&["status", "--format", "json"]).exits(0).json()["heard"], 1);

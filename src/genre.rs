@@ -12,6 +12,9 @@ use std::{
 
 pub use deepcuts_protocol::slug;
 
+/// The name of what no genre won, as if it were a genre: in searches and answers. People cannot call a genre so.
+pub const UNSURE: &str = "unsure";
+
 /// A genre: a slug of lower-case letters and digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Genre(Arc<str>);
@@ -23,6 +26,12 @@ impl Genre {
     pub fn new(text: &str) -> Option<Self> {
         let slug = slug(text);
         (!slug.is_empty()).then(|| Self(slug.into()))
+    }
+
+    /// The genre that `text` spells, if people may call one so.
+    #[must_use]
+    pub fn named(text: &str) -> Option<Self> {
+        Self::new(text).filter(|genre| genre.slug() != UNSURE)
     }
 
     /// The slug.

@@ -42,3 +42,31 @@ fn a_span_replaces_the_winners_of_its_chunks() {
         said["timeline"]["chunks"].as_array().unwrap().iter().map(|c| c[0].as_str().unwrap()).collect();
     assert_eq!(winners, ["jazz", "jazz", "reggae", "reggae", "jazz", "jazz", "jazz", "jazz"]);
 }
+
+#[test]
+fn unsure_is_no_genre() {
+    let machine = Machine::new();
+    let path = machine.wav("rock3-unsure1.wav", 1);
+    machine.scan().exits(0);
+    let ran = machine.run(&["correct", path.to_str().unwrap(), "Unsure"]).exits(2);
+    assert!(ran.err().contains("no genre won"), "{}", ran.err());
+    machine.run(&["genre", "rename", "rock", "unsure"]).exits(2);
+    machine.run(&["genre", "alias", "rock", "unsure"]).exits(2);
+    let heard = shown(&machine, &path);
+    assert_eq!(
+        (&heard["mix"]["rock"], &heard["unsure"], &heard["source"]),
+        (&0.75.into(), &0.25.into(), &"model".into())
+    );
+}
+
+#[test]
+fn a_part_that_lies_behind_the_end_is_refused() {
+    let machine = Machine::new();
+    let path = machine.wav("jazz8.wav", 1);
+    machine.scan().exits(0);
+    // It has forty seconds.
+    let ran = machine.run(&["correct", path.to_str().unwrap(), "--span", "5:00-6:00", "reggae"]).exits(2);
+    assert!(ran.err().contains("0:40"), "{}", ran.err());
+    machine.run(&["correct", "--list"]).exits(1);
+    machine.run(&["correct", path.to_str().unwrap(), "--span", "0:30-6:00", "reggae"]).exits(0);
+}

@@ -271,3 +271,43 @@ fn a_missing_model_is_named() {
     let ran = machine.scan().exits(2);
     assert!(ran.err().contains("/nowhere/net.safetensors"), "{}", ran.err());
 }
+
+#[test]
+fn nobody_has_to_read_what_is_printed() {
+    use std::process::Stdio;
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    let mut scan = machine.deepcuts(&["scan", machine.music.to_str().unwrap()]);
+    let mut scan = scan.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(scan.stdout.take());
+    let ended = scan.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.success() && !said.contains("panicked"), "{:?}: {said}", ended.status);
+    // Whoever watches goes on watching.
+    machine.wav("metal4.wav", 2);
+    let mut watch = machine.watch(|command| {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    });
+    drop((watch.0.stdout.take(), watch.0.stderr.take()));
+    for (name, sound) in [("metal4", 2), ("rock4", 3)] {
+        machine.wav(&format!("{name}.wav"), sound);
+        let patience = std::time::Instant::now();
+        while machine.run(&["search", &format!("path:{name} source:model")]).code() != 0 {
+            assert_eq!(watch.0.try_wait().unwrap(), None, "the watch has ended before {name}");
+            assert!(patience.elapsed() < Duration::from_secs(40), "{name} was never heard");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+#[test]
+fn a_failure_s_path_that_is_no_text_comes_as_bytes() {
+    let machine = Machine::new();
+    let name = std::ffi::OsStr::from_bytes(b"refuse\xff.wav");
+    support::wav(&machine.music.join(name), 1);
+    machine.scan().exits(1);
+    let failures = machine.run(&["scan", "--failed", "--format", "json"]).exits(1).json();
+    let bytes = failures["failures"][0]["path_bytes"].as_str().expect("bytes");
+    let bytes: Vec<u8> = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, bytes).unwrap();
+    assert!(bytes.ends_with(b"refuse\xff.wav"));
+}

@@ -213,3 +213,33 @@ fn shares_go_to_other_programs() {
     );
     assert!(machine.run(&["export", "--format", "mpd-stickers"]).exits(2).err().contains("--relative-to"));
 }
+
+#[test]
+fn what_sounds_alike_is_no_choice_of_an_or() {
+    let machine = machine();
+    for query in ["metal or like:blues3", "like:blues3 or metal", "jazz (metal or like:blues3)"] {
+        let ran = machine.run(&["search", query]).exits(2);
+        assert!(ran.err().contains("like: orders all that is found"), "{query}: {}", ran.err());
+    }
+    for query in ["(metal or jazz) like:blues3", "like:blues3 metal or jazz"] {
+        machine.run(&["search", query]).exits(0);
+    }
+}
+
+#[test]
+fn a_saved_search_is_forgotten_by_the_name_it_was_given() {
+    let machine = machine();
+    machine.run(&["search", "--save", "Dinner", "jazz"]).exits(0);
+    machine.run(&["search", "@Dinner"]).exits(0);
+    machine.run(&["search", "--forget", "Dinner"]).exits(0);
+    machine.run(&["search", "--saved"]).exits(1);
+}
+
+#[test]
+fn an_export_that_fails_leaves_nothing_behind() {
+    let machine = machine();
+    let list = machine.at("stickers");
+    machine.run(&["export", "--format", "mpd-stickers", "--output", list.to_str().unwrap()]).exits(2);
+    let left: Vec<_> = std::fs::read_dir(machine.at("")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("stickers")), "{left:?}");
+}

@@ -12,7 +12,7 @@ use deepcuts::{
     tui::{
         app::{App, SettingsText},
         data::{Answer, Counts, Detail, DetailFile, FailureRow, Job, JobState, Row, Spec, Timeline},
-        event::{Ask, Done, Effect, Event, Slot},
+        event::{Ask, Done, Effect, Event, Slot, Tone},
         keys::{self, Keys},
         screens::{
             editor::Found,
@@ -738,4 +738,81 @@ fn an_idle_ui_wants_no_frame() {
     assert!(!ui.app.wants_frame());
     ui.keys("j");
     assert!(ui.app.wants_frame());
+}
+
+/// A preview of one file that would change.
+fn one_change() -> Preview {
+    let change = Change {
+        file: 1,
+        path: "/music/So What.flac".into(),
+        from: Vec::new(),
+        to: vec!["Jazz".into()],
+        notes: Vec::new(),
+        bytes: 1,
+    };
+    Preview { changes: vec![change], policy: "fill".into(), ..Preview::default() }
+}
+
+#[test]
+fn a_write_of_tags_can_be_given_up() {
+    for key in ["Esc", "q", "C-c"] {
+        let mut ui = Ui::new(Depth::True, 80, 24);
+        ui.keys("W");
+        ui.done(Done::TagPreview(Box::new(one_change())));
+        ui.keys("w w");
+        assert!(matches!(ui.effects.last(), Some(Effect::Ask(Ask::WriteTags(_)))));
+        ui.keys(key);
+        assert!(matches!(ui.effects.last(), Some(Effect::Ask(Ask::LeaveTags))), "{key}: {:?}", ui.effects.last());
+        assert!(!ui.screen().contains("What would be written"), "{key}");
+    }
+}
+
+/// The parts of the corrections that were asked for.
+fn parts(ui: &Ui) -> Vec<(i64, Option<Span>)> {
+    let said = ui.effects.iter().filter_map(|e| match e {
+        Effect::Ask(Ask::Correct(new)) => Some(new),
+        _ => None,
+    });
+    said.flatten().map(|(c, _)| (c.track, c.span)).collect()
+}
+
+#[test]
+fn a_part_is_of_the_track_in_which_it_was_chosen() {
+    let mut ui = Ui::new(Depth::True, 80, 24);
+    ui.keys("j j");
+    let row = ui.app.selected().unwrap().clone();
+    ui.keys("l");
+    ui.done(Done::Detail(Box::new(detail(&row))));
+    ui.keys("v l l e 1 Enter");
+    let said = parts(&ui);
+    assert!(said.len() == 1 && said[0].1.is_some(), "{said:?}");
+    // The next track's detail is still on its way when it is corrected, or the same is said of it.
+    ui.keys("v l l J");
+    let next = ui.app.selected().unwrap().track;
+    ui.keys("e 1 Enter .");
+    assert_eq!(parts(&ui)[1..], [(next, None), (next, None)]);
+}
+
+#[test]
+fn keys_mean_no_track_before_anything_is_searched() {
+    let mut ui = Ui::new(Depth::True, 80, 24);
+    ui.keys("e 1 Enter / j Backspace");
+    ui.done(Done::View(Slot::Search, Box::new(view::make(Spec::default(), rows(), None, &genres()))));
+    ui.keys("Esc");
+    assert_eq!(ui.app.selected(), None);
+    ui.keys(". Space a");
+    assert_eq!(parts(&ui).len(), 1, "a track that nobody sees was corrected");
+    assert!(!ui.screen().contains("marked"), "{}", ui.screen());
+}
+
+#[test]
+fn a_search_that_makes_no_sense_is_not_kept() {
+    let mut ui = Ui::new(Depth::True, 80, 24);
+    ui.keys("/ j a z z Space >");
+    let answer = Answer { error: Some(("a number is missing after >".into(), 5, 6)), ..Answer::default() };
+    let spec = Spec { query: "jazz >".into(), ..Spec::default() };
+    ui.done(Done::View(Slot::Search, Box::new(view::make(spec, Vec::new(), Some(answer), &genres()))));
+    ui.keys("Esc +");
+    assert!(!ui.effects.iter().any(|e| matches!(e, Effect::Ask(Ask::SaveSearch(..)))));
+    assert_eq!(ui.app.said().map(|said| said.tone), Some(Tone::Note));
 }

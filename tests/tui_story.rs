@@ -400,3 +400,60 @@ fn what_sounds_alike_is_a_search_and_a_kept_search_is_the_command_lines() {
     machine.run(&["search", "--save", "later", "metal"]).exits(0);
     ui.keys("Escape").sees("@later");
 }
+
+#[test]
+fn u_takes_back_what_was_said_last_even_while_it_is_not_kept_yet() {
+    let machine = Machine::new();
+    machine.wav("a/jazz4.wav", 1);
+    machine.wav("b/metal4.wav", 2);
+    machine.scan().exits(0);
+    let Some(ui) = Tmux::open(&machine, &[]) else { return };
+    ui.declines().sees("2 tracks");
+    ui.keys("g g e 9 Enter").until("the first correction", |s| line(s, "jazz4").contains("✓reggae 100"));
+    // A scan, say, has the database for a while: what is said now waits.
+    let busy = rusqlite::Connection::open(machine.database()).unwrap();
+    busy.execute_batch("BEGIN IMMEDIATE").unwrap();
+    ui.keys("j e 0 Enter").until("no editor", |screen| !screen.contains("Enter keeps"));
+    ui.keys("u");
+    std::thread::sleep(Duration::from_millis(500));
+    busy.execute_batch("ROLLBACK").unwrap();
+    drop(busy);
+    ui.sees("taken back: 1 track");
+    let screen = ui.until("the second as it was heard", |s| line(s, "metal4").contains("metal 100"));
+    assert!(line(&screen, "jazz4").contains("✓reggae 100"), "{screen}");
+    // And again: the one before.
+    ui.keys("u").until("the first as it was heard", |s| line(s, "jazz4").contains("jazz 100"));
+    ui.keys("u").sees("nothing to take back");
+}
+
+#[test]
+fn marks_outlive_a_correction_of_another_track() {
+    let machine = Machine::new();
+    for (i, name) in ["a/jazz4.wav", "b/metal4.wav", "c/rock4.wav"].iter().enumerate() {
+        machine.wav(name, i as u32);
+    }
+    machine.scan().exits(0);
+    let Some(ui) = Tmux::open(&machine, &[]) else { return };
+    ui.declines().sees("3 tracks");
+    ui.keys("g g Space Space").sees("2 marked");
+    ui.keys("Enter").sees("Who says what");
+    ui.keys("e 9 Enter").sees("corrected 1 track");
+    ui.keys("1 g g").sees("2 marked");
+    // Corrected themselves, they are done with.
+    ui.keys("e 0 Enter").sees("corrected 2 tracks");
+    ui.keys("j").until("no marks", |s| !s.contains("marked") && s.contains("3 corrected"));
+}
+
+#[test]
+fn another_word_for_a_genre_is_known_at_once() {
+    let machine = Machine::new();
+    machine.wav("a/jazz4.wav", 1);
+    machine.scan().exits(0);
+    let Some(ui) = Tmux::open(&machine, &[]) else { return };
+    ui.declines().sees("1 track");
+    ui.keys("e").text("swing").sees("a new genre: Swing");
+    machine.run(&["genre", "alias", "jazz", "swing"]).exits(0);
+    ui.until("jazz", |screen| !screen.contains("a new genre"));
+    ui.keys("Enter Enter").sees("corrected 1 track");
+    ui.until("the correction", |s| line(s, "jazz4").contains("✓jazz 100"));
+}

@@ -43,6 +43,9 @@ pub(super) fn run(desk: &Desk, args: &CorrectArgs) -> anyhow::Result<Outcome> {
     tracks.sort_unstable();
     tracks.dedup();
     anyhow::ensure!(!tracks.is_empty(), "{}: not in the library; `deepcuts scan` it first", clean_path(&path));
+    if let (Some(span), Some(said)) = (span, &args.span) {
+        within(&store, &tracks, span, said)?;
+    }
     if args.unlock && !args.dry_run {
         let n = store.set_locked(&tracks, false)?;
         if settle_only {
@@ -222,6 +225,7 @@ fn weighted(text: &str) -> anyhow::Result<(String, u32)> {
         }
     };
     anyhow::ensure!(Genre::new(name).is_some(), "{:?} is no name of a genre", clean(name));
+    anyhow::ensure!(Genre::named(name).is_some(), "{} is what no genre won; say which genre it is", clean(name));
     Ok((name.to_owned(), weight))
 }
 
@@ -232,6 +236,17 @@ fn span(text: &str) -> anyhow::Result<Span> {
     let (start_ms, end_ms) = (clock(from).with_context(bad)?, clock(to).with_context(bad)?);
     anyhow::ensure!(start_ms < end_ms, "{}: it ends before it begins", clean(text));
     Ok(Span { start_ms, end_ms })
+}
+
+/// A part that begins behind the end of a track would change nothing, and nobody would know.
+fn within(store: &Store, tracks: &[i64], span: Span, said: &str) -> anyhow::Result<()> {
+    for &track in tracks {
+        let Some(file) = store.files_of(track)?.into_iter().next() else { continue };
+        let Some(length) = file.duration_ms.and_then(|ms| u64::try_from(ms).ok()) else { continue };
+        let path = clean_path(&file.path);
+        anyhow::ensure!(span.start_ms < length, "{}: {path} ends at {}", clean(said), super::show::clock(length));
+    }
+    Ok(())
 }
 
 /// `1:02:03`, `2:05` or `75` as milliseconds.

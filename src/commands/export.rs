@@ -1,8 +1,8 @@
 //! `export`: what a query finds, as a file for other programs.
 
 use std::{
-    fs::File,
     io::{BufWriter, Write},
+    path::Path,
 };
 
 use anyhow::Context as _;
@@ -57,16 +57,18 @@ fn save(args: &ExportArgs, write: &dyn Fn(&mut dyn Write) -> anyhow::Result<()>)
             out.flush()?;
         }
         Some(path) => {
-            // Written beside and renamed, so that a player never reads half a list.
-            let mut name = path.file_name().context("--output names no file")?.to_owned();
-            name.push(".part");
-            let part = path.with_file_name(name);
-            let file = File::create(&part).with_context(|| clean_path(&part))?;
-            let mut out = BufWriter::new(&file);
+            // Written beside and renamed, so that a player never reads half a list; readable as any file of the user's.
+            anyhow::ensure!(path.file_name().is_some(), "--output names no file");
+            let folder = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+            let mut part =
+                tempfile::Builder::new().permissions(mode).tempfile_in(folder).with_context(|| clean_path(path))?;
+            let mut out = BufWriter::new(&mut part);
             write(&mut out)?;
             out.flush()?;
             drop(out);
-            file.sync_all().and_then(|()| std::fs::rename(&part, path)).with_context(|| clean_path(path))?;
+            part.as_file().sync_all().with_context(|| clean_path(path))?;
+            part.persist(path).with_context(|| clean_path(path))?;
         }
     }
     Ok(())

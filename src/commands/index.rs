@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::talk;
 use crate::{search::index::Keeper, store::Store, text::clean};
 
 /// How long an index may take to be made before anything is said of it.
@@ -25,14 +26,14 @@ impl IndexKeeper {
     /// The library has committed something; `last` when nothing more comes for now.
     pub fn committed(&mut self, store: &Store, last: bool) {
         if let Err(error) = self.0.learn(store, last, &mut indexing()) {
-            eprintln!("deepcuts: {}; it is tried again", clean(&error.to_string()));
+            talk(format_args!("deepcuts: {}; it is tried again", clean(&error.to_string())));
         }
     }
 
     /// Let its merges end.
     pub fn close(&mut self, store: &Store) {
         if let Err(error) = self.0.close(store) {
-            eprintln!("deepcuts: {}; the next search makes it good", clean(&error.to_string()));
+            talk(format_args!("deepcuts: {}; the next search makes it good", clean(&error.to_string())));
         }
     }
 }
@@ -49,7 +50,7 @@ pub(super) fn indexing() -> impl FnMut(u64, u64) {
         if terminal {
             eprint!("\rindexing {done} of {total}{}", if done == total { "\n" } else { "" });
         } else if !said {
-            eprintln!("deepcuts: indexing {total} files");
+            talk(format_args!("deepcuts: indexing {total} files"));
         }
         said = true;
     }

@@ -28,7 +28,10 @@ mod upkeep;
 mod watch;
 mod write;
 
-use std::{io::IsTerminal, path::PathBuf};
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+};
 
 use anyhow::Context as _;
 
@@ -150,6 +153,11 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Some(Command::Tui(args)) if args.keys => tui::keys(&desk),
         None | Some(Command::Tui(_)) => tui::run(&desk),
     }
+}
+
+/// A line on stderr. Whoever has closed it wants none: that ends no work.
+fn talk(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// `path` as the library keeps it: absolute, links in the folders above resolved, its own name kept.

@@ -13,7 +13,7 @@ use std::{
 use deepcuts_protocol::ModelCard;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Desk, Outcome, index::IndexKeeper, library_path, tag};
+use super::{Desk, Outcome, index::IndexKeeper, library_path, tag, talk, with_path};
 use crate::{
     cli::{Form, ScanArgs},
     corrections::models,
@@ -56,13 +56,14 @@ pub(super) fn run(desk: &Desk, args: &ScanArgs) -> anyhow::Result<Outcome> {
     let outcome = end(&report?)?;
     let (written, refused) = following.tags.count();
     if following.tags.on() {
-        println!("{written} tagged, {refused} refused; `deepcuts undo` takes them back");
+        writeln!(std::io::stdout(), "{written} tagged, {refused} refused; `deepcuts undo` takes them back")?;
     } else if std::io::stdout().is_terminal() && store.stats()?.heard > 0 && store.runs()?.is_empty() {
-        println!(
+        writeln!(
+            std::io::stdout(),
             "No file was touched. `deepcuts tag --dry-run` shows which genres would be written into them; with \
              `auto_write = true` under [tags] in {} that is done as they are heard.",
             clean_path(&desk.paths.config)
-        );
+        )?;
     }
     Ok(if refused > 0 && outcome == Outcome::Good { Outcome::Partly } else { outcome })
 }
@@ -138,7 +139,7 @@ fn failed(desk: &Desk, format: Form) -> anyhow::Result<Outcome> {
     if format == Form::Json {
         let list: Vec<_> = failures
             .iter()
-            .map(|f| serde_json::json!({"path": f.path.to_string_lossy(), "stage": f.stage, "reason": f.reason}))
+            .map(|f| with_path(&f.path, serde_json::json!({"stage": f.stage, "reason": f.reason})))
             .collect();
         writeln!(out, "{:#}", serde_json::json!({"failures": list}))?;
     } else {
@@ -164,7 +165,7 @@ impl Follow for Following {
 
     fn warn(&mut self, path: &Path, reason: &str) {
         let line = format!("deepcuts: {}: {}", clean_path(path), clean(reason));
-        if self.bar.is_hidden() { eprintln!("{line}") } else { self.bar.println(line) }
+        if self.bar.is_hidden() { talk(line) } else { self.bar.println(line) }
     }
 }
 
@@ -196,7 +197,8 @@ impl Show {
                 // Logs get a line every ten seconds.
                 ticks += 1;
                 if !terminal && ticks.is_multiple_of(100) {
-                    eprintln!("deepcuts: {}/{} {line}", progress.done(), progress.planned.load(Ordering::Relaxed));
+                    let planned = progress.planned.load(Ordering::Relaxed);
+                    talk(format_args!("deepcuts: {}/{planned} {line}", progress.done()));
                 }
                 std::thread::park_timeout(Duration::from_millis(100));
             }
@@ -238,10 +240,10 @@ pub(super) fn span(seconds: f64) -> String {
 
 fn end(report: &Report) -> anyhow::Result<Outcome> {
     for root in &report.roots_missing {
-        eprintln!(
+        talk(format_args!(
             "deepcuts: {}: not there, or nothing in it (unmounted?); what the library knows of it is kept",
             clean_path(root)
-        );
+        ));
     }
     let mut parts = vec![format!("{} files", report.seen), format!("{} heard", report.heard)];
     for (n, what) in [
@@ -260,7 +262,7 @@ fn end(report: &Report) -> anyhow::Result<Outcome> {
     let rate =
         if done > 0 { format!(", {:.1} tracks/s", done as f64 / report.seconds.max(1e-3)) } else { String::new() };
     let list = if report.failed > 0 { "; `deepcuts scan --failed` lists them" } else { "" };
-    println!("{} in {}{rate}{list}", parts.join(", "), span_exact(report.seconds));
+    writeln!(std::io::stdout(), "{} in {}{rate}{list}", parts.join(", "), span_exact(report.seconds))?;
     if let Some(reason) = &report.fatal {
         anyhow::bail!("{reason}");
     }

@@ -51,8 +51,8 @@ fn saved(desk: &Desk, args: &SearchArgs) -> anyhow::Result<Option<Outcome>> {
         return Ok(Some(if searches.is_empty() { Outcome::Partly } else { Outcome::Good }));
     }
     if let Some(name) = &args.forget {
-        let name = name.trim_start_matches('@');
-        anyhow::ensure!(desk.store()?.forget_search(name)?, "no saved search is called {}", clean(name));
+        let name = name.trim_start_matches('@').to_lowercase();
+        anyhow::ensure!(desk.store()?.forget_search(&name)?, "no saved search is called {}", clean(&name));
         return Ok(Some(Outcome::Good));
     }
     if let Some(name) = &args.save {

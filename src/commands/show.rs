@@ -175,7 +175,7 @@ fn document(store: &Store, file: &FileRow) -> anyhow::Result<serde_json::Value> 
 }
 
 /// 75,000 ms as 1:15.
-fn clock(ms: u64) -> String {
+pub(super) fn clock(ms: u64) -> String {
     let s = ms / 1000;
     if s >= 3600 {
         format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)

@@ -1,12 +1,12 @@
 //! `watch`: scan, then stay and hear what arrives.
 
-use std::{path::Path, sync::Arc};
+use std::{fmt::Display, io::Write, path::Path, sync::Arc};
 
 use super::{
     Desk, Outcome,
     index::IndexKeeper,
     scan::{cancel_on_signal, ears_setup, roots},
-    tag,
+    tag, talk,
 };
 use crate::{
     cli::WatchArgs,
@@ -40,6 +40,11 @@ pub(super) fn run(desk: &Desk, args: &WatchArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Good)
 }
 
+/// A line on stdout. It stays when nobody reads it any more: a journal may have been started anew.
+fn say(line: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 /// What is said while it watches: a line a file, on stdout, for people and for a journal.
 struct Watching {
     first: bool,
@@ -53,7 +58,7 @@ impl Follow for Watching {
         self.index.committed(store, last);
         let (written, refused) = self.tags.count();
         if written + refused > 0 {
-            println!("{written} tagged, {refused} refused");
+            say(format_args!("{written} tagged, {refused} refused"));
         }
     }
 
@@ -63,30 +68,30 @@ impl Follow for Watching {
         let mut parts: Vec<String> =
             mix.won().iter().take(3).map(|(g, _)| format!("{g} {:.0}", mix.share(g) * 100.0)).collect();
         parts.push(format!("unsure {:.0}", mix.unsure_share() * 100.0));
-        println!("heard {}  {}", clean_path(&row.path), clean(&parts.join("  ")));
+        say(format_args!("heard {}  {}", clean_path(&row.path), clean(&parts.join("  "))));
     }
 
     fn warn(&mut self, path: &Path, reason: &str) {
-        eprintln!("deepcuts: {}: {}", clean_path(path), clean(reason));
+        talk(format_args!("deepcuts: {}: {}", clean_path(path), clean(reason)));
     }
 }
 
 impl Stay for Watching {
     fn scanned(&mut self, report: &Report) {
         for root in &report.roots_missing {
-            eprintln!(
+            talk(format_args!(
                 "deepcuts: {}: not there, or nothing in it; what the library knows of it is kept",
                 clean_path(root)
-            );
+            ));
         }
         if let Some(reason) = &report.fatal {
-            eprintln!("deepcuts: {}", clean(reason));
+            talk(format_args!("deepcuts: {}", clean(reason)));
         }
         if self.first {
             self.first = false;
-            println!("{} files, {} heard, {} failed; watching", report.seen, report.heard, report.failed);
+            say(format_args!("{} files, {} heard, {} failed; watching", report.seen, report.heard, report.failed));
         } else if report.gone > 0 || report.failed > 0 {
-            println!("{} gone, {} failed", report.gone, report.failed);
+            say(format_args!("{} gone, {} failed", report.gone, report.failed));
         }
     }
 
@@ -95,6 +100,6 @@ impl Stay for Watching {
     }
 
     fn unwatched(&mut self, reason: &str) {
-        eprintln!("deepcuts: {}", clean(reason));
+        talk(format_args!("deepcuts: {}", clean(reason)));
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::Desk;
+use super::{Desk, talk};
 use crate::{
     config::Tags as Rules,
     hooks::Hooks,
@@ -83,7 +83,8 @@ pub(super) fn write(
             break;
         }
         if let Err(refusal) = writer.write(item)? {
-            progress.suspend(|| eprintln!("deepcuts: {}: {}", clean_path(&item.file.path), clean(&refusal.reason)));
+            let line = format!("deepcuts: {}: {}", clean_path(&item.file.path), clean(&refusal.reason));
+            progress.suspend(|| talk(line));
         }
         progress.inc(1);
     }

@@ -262,7 +262,7 @@ impl Store {
             GenreAct::Rename { genre, name } => {
                 let row = find(genre)?;
                 let wanted = slug(name);
-                if wanted.is_empty() {
+                if Genre::named(name).is_none() {
                     return refuse(format!("{name:?} is no name of a genre"));
                 }
                 let taken = self.wrap(known_in(&self.conn, &wanted))?;
@@ -311,8 +311,8 @@ impl Store {
             GenreAct::Alias { genre, word } => {
                 let row = find(genre)?;
                 let word_slug = slug(word);
-                if word_slug.is_empty() {
-                    return refuse(format!("{word:?} is no word"));
+                if Genre::named(word).is_none() {
+                    return refuse(format!("{word:?} is no word for a genre"));
                 }
                 if let Some(id) = self.wrap(known_in(&self.conn, &word_slug))? {
                     let other = self.wrap(row_in(&self.conn, id))?;

@@ -138,8 +138,6 @@ pub struct App {
     /// A key was pressed since it was opened.
     touched: bool,
     said: Option<Said>,
-    /// Acts of this session that can be taken back, latest last.
-    undo: Vec<i64>,
     last: Option<Vec<(String, u32)>>,
     tabs: Vec<(Rect, Pane)>,
     dirty: bool,
@@ -185,7 +183,6 @@ impl App {
             typed: Vec::new(),
             touched: false,
             said: None,
-            undo: Vec::new(),
             last: None,
             tabs: Vec::new(),
             dirty: true,
@@ -230,7 +227,7 @@ impl App {
     #[must_use]
     pub fn selected(&self) -> Option<&Arc<Row>> {
         match self.list {
-            Pane::Search => self.search.tracks.selected(),
+            Pane::Search => self.search.selected(),
             Pane::Review => self.review.selected(),
             Pane::Map => self.map.selected(),
             _ => self.library.tracks.selected(),
@@ -241,10 +238,10 @@ impl App {
     fn listed(&self) -> Vec<Arc<Row>> {
         let view = match self.list {
             Pane::Review => return self.review.rows(),
-            Pane::Search => &self.search.tracks.view,
-            _ => &self.library.tracks.view,
+            Pane::Search => self.search.hits(),
+            _ => self.library.tracks.view.as_deref(),
         };
-        view.iter().flat_map(|view| &view.rows).cloned().collect()
+        view.into_iter().flat_map(|view| &view.rows).cloned().collect()
     }
 
     /// Move the cursor of that list.

@@ -104,8 +104,8 @@ pub enum Ask {
     Models,
     /// Keep what the user said, of these tracks or of what sounds like them.
     Correct(Vec<(NewCorrection, Origin)>),
-    /// Take back an act.
-    UndoCorrection(i64),
+    /// Take back the last act of this session that was not taken back yet.
+    UndoCorrection,
     /// Open a file in the player.
     Play(PathBuf),
     /// Keep a small list of the user's (the history of searches) under a name.
@@ -199,9 +199,9 @@ pub enum Done {
     History(Vec<Run>),
     /// A correction is kept.
     Corrected {
-        /// The act, for undo.
-        batch: i64,
-        /// Tracks.
+        /// The tracks that were spoken of.
+        of: Vec<i64>,
+        /// Tracks that were corrected.
         tracks: usize,
         /// Tracks that are locked, and left as they are.
         locked: usize,

@@ -33,5 +33,5 @@ pub use thresholds::Thresholds;
 /// The longest query that is read, in bytes: nobody types more, and a parser of strangers' text needs an end.
 pub const QUERY_BYTES: usize = 4_096;
 
-/// The genre that stands for chunks that no genre won. A query may ask for it like for any other.
-pub const UNSURE: &str = "unsure";
+/// What no genre won; a query may ask for it like for a genre.
+pub use crate::genre::UNSURE;

@@ -15,6 +15,13 @@ struct Stretch {
     high: i64,
 }
 
+impl Stretch {
+    /// As an end of a range: "so long ago" is then that moment, not all the time since.
+    fn end(self) -> Self {
+        if self.high == i64::MAX { Self { high: self.low, ..self } } else { self }
+    }
+}
+
 /// What is understood of a value, and how people read it.
 pub(super) struct Number {
     pub range: NumberRange,
@@ -32,7 +39,9 @@ pub(super) fn parse(field: NumberField, text: &str, now: &Zoned) -> Result<Numbe
         if low.is_empty() && high.is_empty() {
             return Err(format!("{} needs at least one end: {}", field.name(), example(field)));
         }
-        let end = |text: &str| if text.is_empty() { Ok(None) } else { value(field, text, now).map(Some) };
+        let end = |text: &str| {
+            if text.is_empty() { Ok(None) } else { value(field, text, now).map(|value| Some(value.end())) }
+        };
         let (low_end, high_end) = (end(low)?, end(high)?);
         return Ok(Number {
             range: NumberRange {
@@ -52,7 +61,8 @@ pub(super) fn parse(field: NumberField, text: &str, now: &Zoned) -> Result<Numbe
 
 /// The values of `field` that compare so with `text`.
 pub(super) fn compare(field: NumberField, op: Op, text: &str, now: &Zoned) -> Result<Number, String> {
-    let Stretch { low, high } = value(field, text, now)?;
+    let stretch = value(field, text, now)?;
+    let Stretch { low, high } = if op == Op::Equal { stretch } else { stretch.end() };
     let range = match op {
         Op::Above => NumberRange { low: high.saturating_add(1), high: i64::MAX },
         Op::AtLeast => NumberRange { low, high: i64::MAX },
@@ -181,7 +191,21 @@ mod tests {
         let (low, _) = range(NumberField::Added, "2026-01").unwrap();
         assert_eq!(low, 1_767_222_000_000); // 2025-12-31T23:00Z
         assert_eq!(range(NumberField::Added, "2026-13"), None);
-        assert_eq!(range(NumberField::Added, "7d").map(|r| r.1), Some(i64::MAX));
+        let (since, end) = range(NumberField::Added, "7d").unwrap();
+        assert_eq!(end, i64::MAX);
+        // As an end of a range, or compared with, it is that moment.
+        let month = range(NumberField::Added, "30d").unwrap().0;
+        for (text, wanted) in [
+            ("..7d", (i64::MIN, since)),
+            ("<=7d", (i64::MIN, since)),
+            ("<7d", (i64::MIN, since - 1)),
+            ("30d..7d", (month, since)),
+            (">7d", (since + 1, i64::MAX)),
+            (">=7d", (since, i64::MAX)),
+            ("7d..", (since, i64::MAX)),
+        ] {
+            assert_eq!(range(NumberField::Added, text), Some(wanted), "{text}");
+        }
         let (low, high) = range(NumberField::Added, "yesterday").unwrap();
         assert_eq!(high - low + 1, 24 * hour);
     }

@@ -198,6 +198,7 @@ impl Parser<'_, '_> {
         let mut both = false;
         loop {
             let first = self.at;
+            let liked = self.query.like.len();
             if let Some(part) = self.all()? {
                 let previous = parts.pop_if(|previous| {
                     both && matches!((edge(last_leaf(previous)), edge(first_leaf(&part))), (Some(a), Some(b)) if a != b)
@@ -206,8 +207,13 @@ impl Parser<'_, '_> {
                     Some(previous) => Expr::all(vec![previous, part]),
                     None => part,
                 });
-            } else if first > 0 && matches!(self.word_at(first - 1).as_deref(), Some("or")) && self.at == first {
+            } else if first > 0 && self.is_or(first - 1) && self.at == first {
                 return self.error(self.span_before(), "`or` needs a clause after it (quote it to look for the word)");
+            } else if self.query.like.len() > liked && (self.is_or(self.at) || (first > 0 && self.is_or(first - 1))) {
+                return self.error(
+                    self.span_from(first),
+                    "like: orders all that is found and is no choice of its own; put the choices in brackets before it",
+                );
             }
             match self.peek() {
                 Some(Tok::Comma) => {
@@ -227,6 +233,10 @@ impl Parser<'_, '_> {
         }
         self.depth -= 1;
         Ok((!parts.is_empty()).then(|| Expr::any(parts)))
+    }
+
+    fn is_or(&self, at: usize) -> bool {
+        self.word_at(at).as_deref() == Some("or")
     }
 
     fn span_before(&self) -> Span {

@@ -94,12 +94,7 @@ impl App {
                 }
             }
             Action::Repeat => return self.repeat(),
-            Action::Undo => {
-                return match self.undo.pop() {
-                    Some(batch) => vec![Effect::Ask(Ask::UndoCorrection(batch))],
-                    None => vec![Effect::Say(Said::note("nothing to take back"))],
-                };
-            }
+            Action::Undo => return vec![Effect::Ask(Ask::UndoCorrection)],
             Action::Play => {
                 return self.selected().map(|row| Effect::Ask(Ask::Play(row.path.clone()))).into_iter().collect();
             }

@@ -19,7 +19,7 @@ use crate::{
 impl App {
     pub(super) fn open_editor(&mut self) {
         let Some(row) = self.selected().cloned() else { return };
-        let span = self.track.span().filter(|_| self.pane == Pane::Track);
+        let span = self.track.span_of(row.file).filter(|_| self.pane == Pane::Track);
         let mut targets = vec![Target { name: row.name(), rows: vec![Arc::clone(&row)] }];
         if !row.album.is_empty() {
             let rows: Vec<Arc<Row>> = self
@@ -66,10 +66,8 @@ impl App {
             return vec![Effect::Say(Said::note("there is no correction to repeat; e makes one"))];
         };
         let rows = self.chosen();
-        let span = self.track.span().filter(|_| self.pane == Pane::Track);
-        if rows.is_empty() {
-            return Vec::new();
-        }
+        let Some(first) = rows.first() else { return Vec::new() };
+        let span = self.track.span_of(first.file).filter(|_| self.pane == Pane::Track);
         let new = corrections(&rows, span, &genres);
         vec![self.keep(new.into_iter().map(|new| (new, Origin::Said)).collect())]
     }

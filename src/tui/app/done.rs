@@ -87,14 +87,14 @@ impl App {
                     history.runs = runs;
                 }
             }
-            Done::Corrected { batch, tracks, locked } => {
-                self.shared.marks.clear();
+            Done::Corrected { of, tracks, locked } => {
+                // What was spoken of is done with; other marks wait for their turn.
+                self.shared.marks.retain(|_, row| of.binary_search(&row.track).is_err());
                 let noun = if tracks == 1 { "track" } else { "tracks" };
                 let left = if locked > 0 { format!(", {locked} locked and left as they are") } else { String::new() };
                 if tracks == 0 {
                     self.said = Some(Said::note(format!("nothing was corrected{left}")));
                 } else {
-                    self.undo.push(batch);
                     let said = format!("corrected {} {noun}{left}   u takes it back", thousands(tracks));
                     self.said = Some(Said::good(said));
                 }

@@ -139,9 +139,11 @@ impl Keys {
     fn check(&self) -> Result<(), KeysError> {
         for new in self.bound.iter().filter(|b| b.changed) {
             let everywhere = |s: Scope| matches!(s, Scope::Everywhere | Scope::Lists);
+            // The library and the search are lists of tracks.
+            let both = |a: Scope, b: Scope| a == Scope::Tracks && matches!(b, Scope::Library | Scope::Search);
             let meets = |other: &&Bound| {
-                other.action != new.action
-                    && (other.scope == new.scope || everywhere(other.scope) || everywhere(new.scope))
+                let (a, b) = (other.scope, new.scope);
+                other.action != new.action && (a == b || everywhere(a) || everywhere(b) || both(a, b) || both(b, a))
             };
             for other in self.bound.iter().filter(meets) {
                 let clash = |a: &str, b: &str| {
@@ -242,6 +244,9 @@ mod tests {
             ("correct = \"Ctrl+C\"", "ui.keys.correct: \"Ctrl+C\" is no key"),
             ("correct = \"j\"", "ui.keys.correct: \"j\" means \"down\" already (Moving)"),
             ("correct = \"g\"", "ui.keys.correct: \"g\" means \"top\" already"),
+            ("facet = \"s\"", "ui.keys.facet: \"s\" means \"sort\" already (Tracks)"),
+            ("sort = \"f\"", "ui.keys.sort: \"f\" means \"facet\" already (Library)"),
+            ("search.save-search = \"e\"", "ui.keys.save-search: \"e\" means \"correct\" already (Tracks)"),
             ("kitchen = { play = \"p\" }", "ui.keys.kitchen: there is no such place"),
             ("tags = { play = \"p\" }", "ui.keys.tags.play: there is no such action"),
         ] {

@@ -201,7 +201,7 @@ impl Editor {
                     Some(genre) => shared.genres.name(&genre).to_owned(),
                     None => crate::genre::display_name(self.typed.text()),
                 };
-                if Genre::new(&name).is_some() {
+                if Genre::named(&name).is_some() {
                     self.toggle(&name);
                 }
                 self.typed = Prompt::default();
@@ -337,10 +337,11 @@ impl Editor {
             window::line(frame, inside, y, vec![(hint.to_owned(), theme.dim())]);
         } else {
             let found = shared.genres.find(self.typed.text());
-            let becomes = found.map_or_else(
-                || format!("a new genre: {}", crate::genre::display_name(self.typed.text())),
-                |g| shared.genres.name(&g).to_owned(),
-            );
+            let becomes = match found {
+                Some(genre) => shared.genres.name(&genre).to_owned(),
+                None if Genre::named(self.typed.text()).is_none() => "no name of a genre".to_owned(),
+                None => format!("a new genre: {}", crate::genre::display_name(self.typed.text())),
+            };
             let area = Rect { y: inside.y + y, width: 24.min(inside.width), height: 1, ..inside };
             self.typed.draw(frame, area, theme.accent(), true);
             let right = Rect { x: area.right() + 1, width: inside.width.saturating_sub(25), ..area };

@@ -1,6 +1,8 @@
 //! The search: a prompt, what it means and how much it finds while it is typed, the hits; before anything is
 //! typed, the searches that were kept and those made before.
 
+use std::sync::Arc;
+
 use ratatui::{
     Frame,
     crossterm::event::{KeyCode, KeyEvent, KeyModifiers},
@@ -15,7 +17,7 @@ use super::{
 use crate::{
     search::why::Clause,
     tui::{
-        data::{Sort, Spec, View, thousands},
+        data::{Row, Sort, Spec, View, thousands},
         event::{Ask, Effect, Said, Slot},
         keys::Action,
         widgets::{
@@ -64,6 +66,18 @@ impl Search {
     #[must_use]
     pub fn query(&self) -> &str {
         self.prompt.text()
+    }
+
+    /// The hits; none before anything is asked, whatever was read for it.
+    #[must_use]
+    pub fn hits(&self) -> Option<&View> {
+        self.tracks.view.as_deref().filter(|_| !self.prompt.text().trim().is_empty())
+    }
+
+    /// The hit under the cursor.
+    #[must_use]
+    pub fn selected(&self) -> Option<&Arc<Row>> {
+        self.hits().and_then(|hits| hits.rows.get(self.tracks.cursor.at))
     }
 
     /// Begin to type.
@@ -203,6 +217,10 @@ impl Search {
                 if query.is_empty() {
                     return Some(vec![Effect::Say(Said::note("there is no search to keep"))]);
                 }
+                let wrong = self.hits().filter(|view| view.spec.query == query).and_then(|view| view.answer.as_ref());
+                if wrong.is_some_and(|answer| answer.error.is_some()) {
+                    return Some(vec![Effect::Say(Said::note("a search that makes no sense is not kept"))]);
+                }
                 if let Some((name, _)) = self.kept.iter().find(|(_, kept)| *kept == query) {
                     return Some(vec![Effect::Say(Said::note(format!("it is kept already, as @{name}")))]);
                 }
@@ -228,7 +246,7 @@ impl Search {
             }
             _ => {}
         }
-        if query.is_empty() && !self.offers().is_empty() {
+        if query.is_empty() {
             let len = self.offers().len();
             match action {
                 Action::Down => self.list.step(1, len),

@@ -88,7 +88,8 @@ impl Tags {
         let len = self.taken.len();
         let sure = std::mem::take(&mut self.sure);
         match action {
-            _ if self.writing => {}
+            // It can only be given up: what is written stays, and the history takes it back.
+            _ if self.writing => return None,
             action if self.list.act(action, len) => {}
             Action::Accept => {
                 if let Some(taken) = self.taken.get_mut(self.list.at()) {
@@ -193,7 +194,8 @@ impl Tags {
         let key = |action| shared.keys.key(Scope::Tags, action);
         let write = key(Action::Apply);
         let last = if self.writing {
-            (format!("writing {} of {}", thousands(self.at.0), thousands(self.at.1)), theme.good())
+            let (done, of) = (thousands(self.at.0), thousands(self.at.1));
+            (format!("writing {done} of {of}   Esc stops between two files"), theme.good())
         } else if self.sure {
             (
                 format!(

@@ -37,8 +37,7 @@ pub struct Track {
 
 impl Track {
     /// The part that is chosen, in ms.
-    #[must_use]
-    pub fn span(&self) -> Option<(u64, u64)> {
+    fn span(&self) -> Option<(u64, u64)> {
         let from = self.from_ms?;
         let to = self.to_ms.or(self.cursor_ms)?;
         let (from, to) = (from.min(to), from.max(to));
@@ -50,6 +49,12 @@ impl Track {
         if self.file != Some(detail.row.file) {
             *self = Self { file: Some(detail.row.file), ribbon_area: self.ribbon_area, ..Self::default() };
         }
+    }
+
+    /// The part that is chosen in the track of `file`: that of another, still shown, is none of its own.
+    #[must_use]
+    pub fn span_of(&self, file: i64) -> Option<(u64, u64)> {
+        self.span().filter(|_| self.file == Some(file))
     }
 
     /// Forget the part.

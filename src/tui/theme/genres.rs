@@ -41,6 +41,7 @@ pub struct Look {
 #[derive(Clone, Debug, Default)]
 pub struct Genres {
     looks: BTreeMap<Genre, Look>,
+    taxonomy: Taxonomy,
 }
 
 impl Genres {
@@ -64,7 +65,7 @@ impl Genres {
             let name = clean(&entry.name).into_owned();
             looks.insert(genre.clone(), Look { name, letter, hidden: entry.hidden, tone });
         }
-        Self { looks }
+        Self { looks, taxonomy: taxonomy.clone() }
     }
 
     /// Genres that lists show: the shipped ten first, then the others by name.
@@ -94,7 +95,7 @@ impl Genres {
         theme.genre(tone)
     }
 
-    /// The genre that `text` names: by its name or slug, or the only one that begins so.
+    /// The genre that `text` names: by its name, slug or another word for it, or the only one that begins so.
     #[must_use]
     pub fn find(&self, text: &str) -> Option<Genre> {
         let slug = crate::genre::slug(text);
@@ -102,7 +103,7 @@ impl Genres {
             return None;
         }
         let exact = Genre::new(&slug).filter(|g| self.looks.contains_key(g));
-        exact.or_else(|| {
+        exact.or_else(|| self.taxonomy.resolve(text)).or_else(|| {
             let mut starting = self.looks.keys().filter(|g| g.slug().starts_with(&slug));
             starting.next().filter(|_| starting.next().is_none()).cloned()
         })
@@ -155,5 +156,18 @@ mod tests {
         assert_eq!(genres.find("ja").map(|g| g.to_string()), Some("jazz".into()));
         assert_eq!(genres.find("r"), None);
         assert_eq!(genres.find("JAZZ").map(|g| g.to_string()), Some("jazz".into()));
+    }
+
+    #[test]
+    fn another_word_names_the_genre_that_it_means() {
+        let mut taxonomy = Taxonomy::builtin();
+        for name in ["Hip-Hop", "Pop", "Jazz", "Raga", "Rapcore"] {
+            taxonomy.add(name);
+        }
+        taxonomy.alias("disco", "pop");
+        let genres = Genres::of(&taxonomy);
+        for (text, wanted) in [("rap", "hiphop"), ("Disco", "pop"), ("rapc", "rapcore"), ("ja", "jazz")] {
+            assert_eq!(genres.find(text).map(|g| g.to_string()), Some(wanted.into()), "{text}");
+        }
     }
 }

@@ -176,7 +176,7 @@ impl Workers {
             }
             Ask::Review | Ask::LookAlikes(..) | Ask::Map => self.study.put(ask, replaces),
             Ask::Correct(_)
-            | Ask::UndoCorrection(_)
+            | Ask::UndoCorrection
             | Ask::Play(_)
             | Ask::Export(..)
             | Ask::Keep(..)

@@ -22,6 +22,9 @@ pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context, nudge: &Mailbox<Wi
     // Opened at the first write: looking needs none.
     let mut opened: Option<Store> = None;
     let mut players: Vec<Child> = Vec::new();
+    // The acts of this session that can be taken back, latest last. Kept here, where they are done one after the other:
+    // what is taken back is what was said last, even when it had to wait for the database.
+    let mut acts: Vec<i64> = Vec::new();
     loop {
         let ask = match mail.take(None) {
             Mail::Closed => return,
@@ -31,9 +34,12 @@ pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context, nudge: &Mailbox<Wi
         players.retain_mut(|player| matches!(player.try_wait(), Ok(None)));
         let answered = match ask {
             Ask::Play(path) => play(&context.config.player.command, &path).map(|player| players.push(player)),
-            Ask::Export(to, files) => export(&to, &files).map(|()| {
-                let said = format!("{} tracks written to {}", thousands(files.len()), clean_path(&to));
-                out.done(Done::Said(Said::good(said)));
+            Ask::Export(to, files) => export(&to, &files).map(|written| {
+                let said = format!("{} tracks written to {}", thousands(written), clean_path(&to));
+                out.done(Done::Said(match files.len() - written {
+                    0 => Said::good(said),
+                    n => Said::note(format!("{said}, {n} left out: no playlist holds a line break")),
+                }));
             }),
             other => {
                 if opened.is_none() {
@@ -42,7 +48,7 @@ pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context, nudge: &Mailbox<Wi
                         Err(error) => out.bad(&error),
                     }
                 }
-                opened.as_ref().map_or(Ok(()), |store| write(store, other, out))
+                opened.as_ref().map_or(Ok(()), |store| write(store, other, out, &mut acts))
             }
         };
         if let Err(error) = answered {
@@ -52,16 +58,25 @@ pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context, nudge: &Mailbox<Wi
     }
 }
 
-fn write(store: &Store, ask: Ask, out: &Out) -> anyhow::Result<()> {
+fn write(store: &Store, ask: Ask, out: &Out, acts: &mut Vec<i64>) -> anyhow::Result<()> {
     match ask {
         Ask::Correct(new) => {
             let kept = store.correct_as(&new, false)?;
-            out.done(Done::Corrected { batch: kept.batch, tracks: kept.kept, locked: kept.locked.len() });
+            if kept.kept > 0 {
+                acts.push(kept.batch);
+            }
+            let mut of: Vec<i64> = new.iter().map(|(new, _)| new.track).collect();
+            of.sort_unstable();
+            out.done(Done::Corrected { of, tracks: kept.kept, locked: kept.locked.len() });
         }
-        Ask::UndoCorrection(batch) => {
-            let tracks = store.undo_corrections(batch)?;
-            out.done(Done::Uncorrected { tracks });
-        }
+        Ask::UndoCorrection => match acts.last() {
+            Some(batch) => {
+                let tracks = store.undo_corrections(*batch)?;
+                acts.pop();
+                out.done(Done::Uncorrected { tracks });
+            }
+            None => out.done(Done::Said(Said::note("nothing to take back"))),
+        },
         Ask::Keep(key, json) => store.set_meta(key, &json)?,
         Ask::SaveSearch(name, query) => {
             store.save_search(&name, &query)?;
@@ -102,20 +117,46 @@ fn play(command: &[String], path: &Path) -> anyhow::Result<Child> {
     anyhow::bail!("{} is not here; set [player] command in the settings", missing.join(" nor "))
 }
 
-/// Write a playlist, all of it or nothing; an existing one is not replaced.
-fn export(to: &Path, files: &[PathBuf]) -> anyhow::Result<()> {
+/// Write a playlist, all of it or nothing; an existing one is not replaced. Returns how many files it names.
+fn export(to: &Path, files: &[PathBuf]) -> anyhow::Result<usize> {
     anyhow::ensure!(!to.exists(), "{} is there already; nothing was written", clean_path(to));
     let folder = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut copy = tempfile::NamedTempFile::new_in(folder)?;
+    // As any new file of the user's: a server of another user's reads it, too.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    let mut copy = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
     copy.write_all(b"#EXTM3U\n")?;
+    let mut written = 0;
     for file in files {
         // A line break in a name would be two entries; no playlist can say such a name.
-        if path_bytes(file).contains(&b'\n') {
+        if path_bytes(file).iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
             continue;
         }
         copy.write_all(path_bytes(file))?;
         copy.write_all(b"\n")?;
+        written += 1;
     }
     copy.persist_noclobber(to)?;
-    Ok(())
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use super::*;
+
+    #[test]
+    fn a_playlist_is_a_file_like_any_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("list.m3u8");
+        let written = export(&to, &["/m/a.flac".into(), "/m/b\rc.flac".into(), "/m/d\ne.flac".into()]).unwrap();
+        assert_eq!(written, 1);
+        assert_eq!(fs::read_to_string(&to).unwrap(), "#EXTM3U\n/m/a.flac\n");
+        // A server that runs as somebody else reads it where it could read what the listener writes.
+        let other = dir.path().join("other");
+        fs::write(&other, "").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&to), mode(&other));
+    }
 }

@@ -55,6 +55,14 @@ fn register_cuda() {
         return;
     }
     let Ok(name) = CString::new(cuda.as_os_str().as_bytes()) else { return };
+    // cuDNN would round the factors of a convolution to ten bits; a GPU is to say what the CPU says.
+    if std::env::var_os("NVIDIA_TF32_OVERRIDE").is_none() {
+        // Sound: no other thread runs yet that could read the environment.
+        #[allow(unsafe_code)]
+        unsafe {
+            std::env::set_var("NVIDIA_TF32_OVERRIDE", "0");
+        }
+    }
     // Sound: the name is a valid C string; the library is libtorch's own, beside the half that is loaded, and its
     // constructors register back ends and nothing else. The handle is kept for ever on purpose.
     #[allow(unsafe_code)]

@@ -1,16 +1,14 @@
 //! A network that is ready to listen: weights folded for speed, scores calibrated, weak chunks unsure.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use deepcuts_protocol::{Device, ModelCard, UNSURE};
 use tch::{Kind, Tensor, nn::VarStore};
 
 use super::{
-    CutsShape, DeviceChoice, ModelError, Verdicts,
+    DeviceChoice, ModelError, Verdicts,
     arch::{self, Arch, Net},
-    device,
-    musicnn::Musicnn,
-    weights,
+    device, weights,
 };
 
 /// Chunks in one pass on the CPU: at 16 and above a core gives its best, and more only costs memory.
@@ -20,16 +18,15 @@ const CUDA_BATCH: usize = 1024;
 
 /// A network that is ready to listen.
 pub struct Network {
+    /// The weights, to be read again where the device fails.
+    path: PathBuf,
     card: ModelCard,
     net: Box<dyn Net>,
-    // The variables that `net` shares; moving them is how the network changes device.
+    // The variables that `net` shares.
     vs: VarStore,
     arch: Arch,
-    shape: CutsShape,
     batch: usize,
     familiar: Option<Familiar>,
-    /// On the CPU; the network has its own on its device.
-    trunk: Option<Musicnn>,
 }
 
 impl std::fmt::Debug for Network {
@@ -38,7 +35,8 @@ impl std::fmt::Debug for Network {
     }
 }
 
-/// What the network was trained on, as a Gaussian over embeddings: `|| whiten (embedding - mean) ||`.
+/// What the network was trained on, as a Gaussian over embeddings: `|| whiten (embedding - mean) ||`. On the CPU, as all
+/// that a pass answers.
 struct Familiar {
     mean: Tensor,
     whiten: Tensor,
@@ -90,18 +88,13 @@ impl Network {
         let mut vs = VarStore::new(device);
         let mut net = arch.build(&vs.root(), &read.shape, card.genres.len());
         weights::fill(&vs, &read.tensors).map_err(fail)?;
-        let trunk = if arch.has_trunk() {
-            Some(arch::read_trunk(&deepcuts_protocol::find_trunk(Some(path)).map_err(fail)?)?)
-        } else {
-            None
-        };
-        if let Some(trunk) = &trunk {
-            net.take_trunk(trunk);
+        if arch.has_trunk() {
+            net.take_trunk(&arch::read_trunk(&deepcuts_protocol::find_trunk(Some(path)).map_err(fail)?)?);
         }
         vs.freeze();
-        let familiar = Familiar::of(&read, &card, device).map_err(fail)?;
+        let familiar = Familiar::of(&read, &card).map_err(fail)?;
         let batch = if device.is_cuda() { CUDA_BATCH } else { CPU_BATCH };
-        Ok(Self { card, net, vs, arch, shape: read.shape, batch, familiar, trunk })
+        Ok(Self { path: path.to_path_buf(), card, net, vs, arch, batch, familiar })
     }
 
     fn fold(&mut self) {
@@ -145,8 +138,9 @@ impl Network {
             return Ok(Verdicts::default());
         }
         let width = usize::from(self.card.embedding_dim);
-        let rows = from_slice(embeddings, &[n, width], self.vs.device())?;
-        let logits = tch::no_grad(|| self.net.head(&rows, false));
+        let rows = from_slice(embeddings, &[n, width])?;
+        let on_device = upload(&rows, self.vs.device())?;
+        let logits = tch::no_grad(|| self.net.head(&on_device, false)).to_device(tch::Device::Cpu);
         self.verdicts(&rows, &logits)
     }
 
@@ -158,7 +152,7 @@ impl Network {
         to_vec(&self.forward(chunks, n)?.1)
     }
 
-    /// Embeddings and uncalibrated logits of `n` chunks.
+    /// Embeddings and uncalibrated logits of `n` chunks, on the CPU: a device may fail between two passes.
     pub(crate) fn forward(&mut self, chunks: &[f32], n: usize) -> Result<(Tensor, Tensor), ModelError> {
         let frames = self.card.chunk_frames as usize;
         let bands = arch::bands_of(self.card.front_end);
@@ -176,58 +170,38 @@ impl Network {
                     logits.push(l);
                     rest = &rest[take..];
                 }
-                Err(e) if self.vs.device().is_cuda() => self.shrink(&e),
+                Err(e) if self.vs.device().is_cuda() => self.shrink(&e)?,
                 Err(e) => return Err(e),
             }
         }
         if embeddings.is_empty() {
-            let none = |width: usize| Tensor::zeros([0, width as i64], (Kind::Float, self.vs.device()));
+            let none = |width: usize| Tensor::zeros([0, width as i64], (Kind::Float, tch::Device::Cpu));
             return Ok((none(usize::from(self.card.embedding_dim)), none(self.card.genres.len())));
         }
         Ok((Tensor::cat(&embeddings, 0), Tensor::cat(&logits, 0)))
     }
 
-    /// A GPU ran out of memory, or worse: smaller batches, and in the end the CPU.
-    fn shrink(&mut self, error: &ModelError) {
+    /// A GPU ran out of memory, or worse: smaller batches, and in the end the CPU. What lies on a broken device cannot be
+    /// trusted to come back from it, so the weights are read again.
+    fn shrink(&mut self, error: &ModelError) -> Result<(), ModelError> {
         if self.batch > CPU_BATCH {
             self.batch /= 2;
             tracing::warn!("{error}; going on with {} chunks a batch", self.batch);
         } else {
             tracing::warn!("{error}; going on with the CPU");
-            self.move_to_cpu();
+            *self = Self::load(&self.path, DeviceChoice::Cpu)?;
         }
-    }
-
-    fn move_to_cpu(&mut self) {
-        let cpu = tch::Device::Cpu;
-        let values: std::collections::HashMap<_, _> =
-            self.vs.variables().into_iter().map(|(n, t)| (n, t.to_device(cpu))).collect();
-        let mut vs = VarStore::new(cpu);
-        self.net = self.arch.build(&vs.root(), &self.shape, self.card.genres.len());
-        if let Some(trunk) = &self.trunk {
-            self.net.take_trunk(trunk);
-        }
-        if let Err(reason) = weights::fill(&vs, &values) {
-            tracing::error!("weights did not survive the move to the CPU: {reason}");
-        }
-        vs.freeze();
-        self.vs = vs;
-        self.batch = CPU_BATCH;
-        if let Some(f) = &mut self.familiar {
-            f.mean = f.mean.to_device(cpu);
-            f.whiten = f.whiten.to_device(cpu);
-        }
-        self.fold();
+        Ok(())
     }
 
     fn pass(&self, chunks: &[f32], n: usize, frames: usize, bands: usize) -> Result<(Tensor, Tensor), ModelError> {
-        let x = from_slice(chunks, &[n, frames, bands], self.vs.device())?;
+        let x = upload(&from_slice(chunks, &[n, frames, bands])?, self.vs.device())?;
         let wanted = self.arch.input()[1];
         let run = || {
             tch::no_grad(|| {
                 let embedding = self.net.embed(&arch::prepare_for(self.arch, &x, self.card.front_end, wanted), false);
                 let logits = self.net.head(&embedding, false);
-                (embedding, logits)
+                (embedding.to_device(tch::Device::Cpu), logits.to_device(tch::Device::Cpu))
             })
         };
         // tch panics on errors of libtorch (memory of the device, say); here they become values.
@@ -244,10 +218,7 @@ impl Network {
         let best = to_vec(&best)?;
         let strange = strange.map(|s| to_vec(&s)).transpose()?;
         let mut names = vec![0_i64; best.len()];
-        winner
-            .to_device(tch::Device::Cpu)
-            .f_copy_data(&mut names, best.len())
-            .map_err(|e| ModelError::Network(e.to_string()))?;
+        winner.f_copy_data(&mut names, best.len()).map_err(|e| ModelError::Network(e.to_string()))?;
         let winners = (names.iter().zip(&best).enumerate())
             .map(|(i, (&name, &score))| {
                 let strange = strange.as_ref().is_some_and(|s| s.get(i).is_some_and(|&x| x > 0.0));
@@ -260,7 +231,7 @@ impl Network {
 }
 
 impl Familiar {
-    fn of(read: &weights::Weights, card: &ModelCard, device: tch::Device) -> Result<Option<Self>, String> {
+    fn of(read: &weights::Weights, card: &ModelCard) -> Result<Option<Self>, String> {
         let get = |name: &str| read.tensors.get(&format!("{}{name}", weights::FAMILIAR));
         let width = i64::from(card.embedding_dim);
         match (get("mean"), get("whiten"), card.unfamiliar_beyond) {
@@ -269,7 +240,7 @@ impl Familiar {
                     return Err("the familiar.* tensors do not fit the embeddings".to_owned());
                 }
                 let beyond = f64::from(beyond);
-                Ok(Some(Self { mean: mean.to_device(device), whiten: whiten.to_device(device), beyond }))
+                Ok(Some(Self { mean: mean.shallow_clone(), whiten: whiten.shallow_clone(), beyond }))
             }
             (_, _, Some(_)) => Err("its card has unfamiliar_beyond, but the familiar.* tensors are missing".to_owned()),
             _ => Ok(None),
@@ -288,11 +259,18 @@ pub(crate) fn distance(embeddings: &Tensor, mean: &Tensor, whiten: &Tensor) -> T
     (embeddings - mean).matmul(whiten).square().mean_dim(dims, false, Kind::Float).sqrt()
 }
 
-fn from_slice(values: &[f32], shape: &[usize], device: tch::Device) -> Result<Tensor, ModelError> {
+fn from_slice(values: &[f32], shape: &[usize]) -> Result<Tensor, ModelError> {
     let dims: Vec<i64> = shape.iter().map(|&d| d as i64).collect();
     let fail = |e: tch::TchError| ModelError::Network(e.to_string());
-    let flat = Tensor::f_from_slice(values).map_err(fail)?;
-    flat.f_view(&dims[..]).map_err(fail)?.f_to_device(device).map_err(fail)
+    Tensor::f_from_slice(values).map_err(fail)?.f_view(&dims[..]).map_err(fail)
+}
+
+/// To a GPU through pinned memory, which it reads by itself while the next step is prepared; where none is to be had, as
+/// it is.
+fn upload(values: &Tensor, device: tch::Device) -> Result<Tensor, ModelError> {
+    let pinned = if device.is_cuda() { values.f_pin_memory(device).ok() } else { None };
+    let from = pinned.as_ref().unwrap_or(values);
+    from.f_to_device_(device, from.kind(), pinned.is_some(), false).map_err(|e| ModelError::Network(e.to_string()))
 }
 
 pub(crate) fn to_vec(tensor: &Tensor) -> Result<Vec<f32>, ModelError> {

@@ -3,19 +3,30 @@
     desk-bench.py PROGRAM SCRIPTED_EARS [TRACKS]
 
 Makes a folder of small WAV files, each with sound of its own, and measures: the first scan, with ears that answer at once
-from the file's name; a scan of the unchanged folder, warm; and how long commands take from start to end. A command's
-figure is the median of 21 runs. Prints a table; compares nothing, fails at nothing.
+from the file's name; a scan of the unchanged folder, warm; how long commands take from start to end; and how long the
+terminal UI takes to its first frame and to its first tracks. A command's figure is the median of 21 runs. Prints a table;
+compares nothing, fails at nothing.
 """
 
+import fcntl
 import os
+import pty
+import re
+import select
+import signal
 import statistics
 import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 GENRES = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
+
+
+# A title as it is drawn: the cursor may be moved over a space.
+TRACK = re.compile(rb"Title(?: |\x1b\[[0-9;]*H)[0-9]{6}")
 
 
 def wav(path, n):
@@ -36,6 +47,38 @@ def library(music, tracks):
             os.makedirs(folder)
         first, second = GENRES[n % 10], GENRES[n // 10 % 10]
         wav(f"{folder}/{first}{4 + n % 9}-{second}{n % 4}-unsure{n % 3} {n:06}.wav", n)
+
+
+def opened(command, env):
+    """Seconds from the start of the UI to its first frame, and to the first track in it."""
+    start = time.monotonic()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        os.execve(command[0], command, env)
+    seen, frame = b"", None
+    while not TRACK.search(seen):
+        if not select.select([terminal], [], [], 10)[0]:
+            sys.exit(f"the UI shows no track: {seen[-2000:]}")
+        seen += os.read(terminal, 1 << 16)
+        # The line of the panes is in the first frame, with a library or without.
+        if frame is None and b"Library" in seen:
+            frame = time.monotonic() - start
+    rows = time.monotonic() - start
+    # It offers once to write as it hears.
+    os.write(terminal, b"n")
+    time.sleep(0.2)
+    os.kill(pid, signal.SIGTERM)
+    # A terminal that nobody reads would hold up the last frame.
+    while True:
+        try:
+            if not os.read(terminal, 1 << 16):
+                break
+        except OSError:
+            break
+    os.close(terminal)
+    os.waitpid(pid, 0)
+    return frame, rows
 
 
 def main():
@@ -79,6 +122,12 @@ def main():
             walls = [run(*words)[:2] for _ in range(21)]
             wall, cpu = (statistics.median(column) * 1000 for column in zip(*walls))
             print(f"{' '.join(words[:1]):16} {wall:8.1f} ms  ({cpu:.1f} ms of CPU)")
+        ui = [program, "--config", f"{root}/config.toml", "--db", f"{root}/library.db"]
+        terminal = dict(env, TERM="xterm-256color")
+        opened(ui, terminal)
+        frame, rows = (statistics.median(column) * 1000 for column in zip(*(opened(ui, terminal) for _ in range(21))))
+        print(f"{'UI, first frame':16} {frame:8.1f} ms")
+        print(f"{'UI, first tracks':16} {rows:8.1f} ms")
 
 
 main()

@@ -213,10 +213,10 @@ def cost(models, data):
         right = np.concatenate([h.scores.argmax(1) == of[p.stem] for p, h in heard.items()])
         mostly = sum(bool((h.winners == UNSURE).mean() >= 0.5) for h in heard.values())
         genres = Counter(p.parent.name for p in heard)
-        fold = model.card["held_out_fold"]
+        fold, lost = model.card["held_out_fold"], (right & unsure).sum() / right.sum()
         say(f"| `{model.name}` as shipped, audio, fold {fold} "
             f"({', '.join(f'{n} {g}' for g, n in genres.most_common())}) | {len(heard)} | {len(unsure)} | "
-            f"{100 * unsure.mean():.1f} % | {100 * right[unsure].mean():.1f} % | {100 * (right & unsure).sum() / right.sum():.1f} % | "
+            f"{100 * unsure.mean():.1f} % | {100 * right[unsure].mean():.1f} % | {100 * lost:.1f} % | "
             f"{100 * (~right).mean():.1f} %, {100 * (~right[~unsure]).mean():.1f} % | {mostly} |")
     if data is None:
         say("\nskipped no --data: nothing is heard again from audio")

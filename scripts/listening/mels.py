@@ -34,15 +34,16 @@ def samples(ffmpeg, path):
 
 
 def mel(sound, columns):
-    """The mel of a clip as the features file has it: column x band, least to loudest of the clip as 0 to 255; and how many
-    dB that spans."""
+    """The mel of a clip as the features file has it: column x band, the least of them to the loudest of all frames as 0 to
+    255; and how many dB that spans."""
     padded = np.pad(sound, N_FFT // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP] * WINDOW
     db = 10 * np.log10(np.maximum(np.abs(np.fft.rfft(frames)) ** 2 @ WEIGHTS.T, 1e-10))
-    db = np.maximum(db, db.max() - TOP_DB)
-    span = db.max() - db.min()
+    peak = db.max()
     at = np.round((STEP * np.arange(columns) + OFFSET) * len(db) / 1293).astype(int)
-    return (db[np.minimum(at, len(db) - 1)] - db.min()) / max(span, 1e-6) * 255, span
+    kept = np.maximum(db[np.minimum(at, len(db) - 1)], peak - TOP_DB)
+    span = peak - kept.min()
+    return (kept - kept.min()) / max(span, 1e-6) * 255, span
 
 
 def outline(mel):

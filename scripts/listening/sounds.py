@@ -149,31 +149,35 @@ def made():
 
 # Voices of espeak-ng (language+variant), and what each of them says.
 TEXTS = {
-    "en": """The ferry leaves the harbour at a quarter past nine, and nobody on the quay seems to be in a hurry. A woman in a
-grey coat reads yesterday's paper. Two children count the gulls on the roof of the customs house, lose their place, and begin
-again. When the ramp comes down the cars roll off one by one, and the drivers wave at a man in a yellow vest who does not wave
-back. It has rained since Tuesday. The forecast for the islands promises wind from the west, some sun in the afternoon, and
-more rain by the end of the week.""",
-    "en-us": """Thank you for calling. Our offices are open from Monday to Friday, between eight in the morning and five in the
-afternoon. If you know the extension of the person you wish to reach, please enter it now. For questions about an invoice, press
-one. For the status of an order, press two. To hear these options again, please stay on the line. Your call is important to us,
-and it will be answered in the order in which it was received. The time to wait is at present about eleven minutes.""",
-    "de": """Der Zug nach Hannover hat heute etwa zwanzig Minuten Verspätung. Auf dem Bahnsteig stehen drei Reisende mit großen
-Koffern und ein Hund, der jeden begrüßt. Im Wartesaal ist die Heizung ausgefallen, deshalb drängen sich alle um den kleinen Ofen
-neben dem Fahrkartenschalter. Der Beamte erklärt einer älteren Dame zum vierten Mal, dass sie in Göttingen umsteigen muss. Sie
-nickt, schreibt es auf einen Zettel und fragt dann, ob es dort auch einen Speisewagen gibt.""",
-    "fr": """Le marché s'installe avant le lever du jour. Les premiers camions arrivent vers cinq heures, et l'on décharge les
-caisses de pommes, de poireaux et de salades sous la lumière jaune des lampadaires. Le boulanger apporte du café à tout le monde.
-Vers huit heures, les clients se pressent devant l'étal du poissonnier, qui raconte toujours la même histoire. À midi, tout est
-rangé, la place est lavée à grande eau, et les pigeons se partagent ce qui reste.""",
-    "es": """La biblioteca del barrio cierra a las ocho, pero la bibliotecaria suele quedarse un rato más. Ordena los libros que
-los niños dejaron sobre las mesas, apaga las lámparas una por una y mira por la ventana si todavía llueve. Hoy ha encontrado,
-dentro de una novela muy vieja, una carta sin abrir con fecha de mil novecientos sesenta y dos. La ha puesto sobre el mostrador y
-no sabe qué hacer con ella. Mañana preguntará a su jefe.""",
-    "it": """Ogni mattina il signor Bruni scende le scale con due secchi d'acqua e innaffia le piante del cortile. Poi si siede
-sulla panchina, apre il giornale e commenta ad alta voce le notizie, anche se non lo ascolta nessuno. Alle dieci passa la postina
-con la bicicletta rossa, e i due parlano del tempo, dei treni in ritardo e del prezzo del pane. Quando suona la campana di
-mezzogiorno lui piega il giornale, saluta il gatto e torna in casa.""",
+    "en": """The ferry leaves the harbour at a quarter past nine, and nobody on the quay seems to be in a hurry. A woman in
+a grey coat reads yesterday's paper. Two children count the gulls on the roof of the customs house, lose their
+place, and begin again. When the ramp comes down the cars roll off one by one, and the drivers wave at a man
+in a yellow vest who does not wave back. It has rained since Tuesday. The forecast for the islands promises
+wind from the west, some sun in the afternoon, and more rain by the end of the week.""",
+    "en-us": """Thank you for calling. Our offices are open from Monday to Friday, between eight in the morning and five in
+the afternoon. If you know the extension of the person you wish to reach, please enter it now. For questions
+about an invoice, press one. For the status of an order, press two. To hear these options again, please stay
+on the line. Your call is important to us, and it will be answered in the order in which it was received. The
+time to wait is at present about eleven minutes.""",
+    "de": """Der Zug nach Hannover hat heute etwa zwanzig Minuten Verspätung. Auf dem Bahnsteig stehen drei Reisende mit
+großen Koffern und ein Hund, der jeden begrüßt. Im Wartesaal ist die Heizung ausgefallen, deshalb drängen sich
+alle um den kleinen Ofen neben dem Fahrkartenschalter. Der Beamte erklärt einer älteren Dame zum vierten Mal,
+dass sie in Göttingen umsteigen muss. Sie nickt, schreibt es auf einen Zettel und fragt dann, ob es dort auch
+einen Speisewagen gibt.""",
+    "fr": """Le marché s'installe avant le lever du jour. Les premiers camions arrivent vers cinq heures, et l'on décharge
+les caisses de pommes, de poireaux et de salades sous la lumière jaune des lampadaires. Le boulanger apporte
+du café à tout le monde. Vers huit heures, les clients se pressent devant l'étal du poissonnier, qui raconte
+toujours la même histoire. À midi, tout est rangé, la place est lavée à grande eau, et les pigeons se
+partagent ce qui reste.""",
+    "es": """La biblioteca del barrio cierra a las ocho, pero la bibliotecaria suele quedarse un rato más. Ordena los
+libros que los niños dejaron sobre las mesas, apaga las lámparas una por una y mira por la ventana si todavía
+llueve. Hoy ha encontrado, dentro de una novela muy vieja, una carta sin abrir con fecha de mil novecientos
+sesenta y dos. La ha puesto sobre el mostrador y no sabe qué hacer con ella. Mañana preguntará a su jefe.""",
+    "it": """Ogni mattina il signor Bruni scende le scale con due secchi d'acqua e innaffia le piante del cortile. Poi si
+siede sulla panchina, apre il giornale e commenta ad alta voce le notizie, anche se non lo ascolta nessuno.
+Alle dieci passa la postina con la bicicletta rossa, e i due parlano del tempo, dei treni in ritardo e del
+prezzo del pane. Quando suona la campana di mezzogiorno lui piega il giornale, saluta il gatto e torna in
+casa.""",
 }
 VOICES = ("en", "en+f3", "en+m5", "en-us", "en-us+f2", "en-us+croak", "de", "de+f4", "fr", "fr+f1", "es", "es+m3", "it", "it+f5",
           "en+whisper", "de+m7")

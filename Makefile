@@ -8,7 +8,9 @@ SHELL := /bin/sh
 # spaces would not survive the shell.
 export DEEPCUTS_MUSIC := $(value MUSIC)
 export DEEPCUTS_DATA := $(value DATA)
-unexport MUSIC DATA
+export DEEPCUTS_OUTSIDE := $(value OUTSIDE)
+export DEEPCUTS_COPIES := $(value COPIES)
+unexport MUSIC DATA OUTSIDE COPIES
 
 CARGO ?= cargo
 # The versions of Cargo.lock, or an error. One profile for everything: each compiles the C++ shim over libtorch again.
@@ -60,6 +62,8 @@ bench: setup ## the benchmarks: stages, search at 10,000 and 100,000 tracks, 100
 .PHONY: accept
 accept: build ## the acceptance run over real music, then the simulated listener: make accept MUSIC=DIR DATA=DIR
 	@scripts/accept.sh "$$DEEPCUTS_MUSIC" "$$DEEPCUTS_DATA"
+	@vendor/python/bin/python3 scripts/outside.py
+	@if [ -n "$$DEEPCUTS_DATA" ]; then vendor/python/bin/python3 scripts/mel-or-audio.py --shipped "$$DEEPCUTS_DATA"; fi
 	@if [ -n "$$DEEPCUTS_DATA" ]; then $(MAKE) listener DATA="$$DEEPCUTS_DATA"; fi
 
 .PHONY: models
@@ -70,6 +74,18 @@ models: build ## train the models that are shipped, and their reports: make mode
 listener: build ## what corrections are worth to a simulated listener, a report in target/listener: make listener DATA=DIR
 	$(CARGO) build $(RELEASE) --example trunk --example listener
 	@vendor/python/bin/python3 scripts/listener.py "$$DEEPCUTS_DATA"
+
+# Both are run, whatever the first comes to.
+.PHONY: hearing
+hearing: build ## what is no music, and rows of features beside audio (docs/hearing.md): make hearing DATA=DIR [OUTSIDE=DIR] [COPIES=DIR]
+	@bad=0; \
+	vendor/python/bin/python3 scripts/outside.py $${DEEPCUTS_OUTSIDE:+--outside "$$DEEPCUTS_OUTSIDE"} \
+	    $${DEEPCUTS_DATA:+--data "$$DEEPCUTS_DATA"} || bad=1; \
+	if [ -n "$$DEEPCUTS_DATA" ]; then \
+	    vendor/python/bin/python3 scripts/mel-or-audio.py "$$DEEPCUTS_DATA" \
+	        $${DEEPCUTS_COPIES:+--copies "$$DEEPCUTS_COPIES"} || bad=1; \
+	else echo 'skipped no DATA: rows of features are not held against audio'; fi; \
+	exit $$bad
 
 .PHONY: faults
 faults: build ## kill it, fill the disk, damage files, and see that nothing is lost

@@ -145,8 +145,9 @@ class Scene:
         }
 
 
-def new_genre(desk, base, genre, seed, count):
-    """Recall of a genre that the base never heard, after `count` corrected tracks of it, at most four an artist."""
+def new_tracks(base, genre, seed, count):
+    """Of a genre that the base never heard: `count` corrected tracks, at most four an artist; those of its other artists,
+    and of the others those that the base never saw."""
     clips = base.clips
     theirs = [i for i in range(len(clips.label)) if clips.names[i] == genre]
     artists = sorted({clips.group[i] for i in theirs})
@@ -157,7 +158,13 @@ def new_genre(desk, base, genre, seed, count):
         corrected += mine[: max(0, min(4, count - len(corrected)))]
     used = {clips.group[i] for i in corrected}
     test = [i for i in theirs if clips.group[i] not in used]
-    others = [i for i in base.unseen if clips.group[i] not in used]
+    return corrected, test, [i for i in base.unseen if clips.group[i] not in used]
+
+
+def new_genre(desk, base, genre, seed, count):
+    """Recall of a genre that the base never heard, after `count` corrected tracks of it."""
+    clips = base.clips
+    corrected, test, others = new_tracks(base, genre, seed, count)
     name = f"{genre}-{seed}-{threading.get_ident()}"
     report, head = base.retrain(name, [*base.genres, genre], corrected, [genre] * len(corrected), seed)
     before, after = base.named(base.head), base.named(head)

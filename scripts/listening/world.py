@@ -129,8 +129,8 @@ class Head:
 class Base:
     """A network that was trained without a part of the clips, and what it hears in all of them."""
 
-    def __init__(self, clips, out, name, keep, genres):
-        self.clips, self.folder, self.keep = clips, Path(out) / name, np.array(keep)
+    def __init__(self, clips, out, name, keep, genres, fold=0):
+        self.clips, self.folder, self.keep, self.fold = clips, Path(out) / name, np.array(keep), fold
         self.folder.mkdir(parents=True, exist_ok=True)
         self.model = self.folder / "base.safetensors"
         if not self.model.with_suffix(".json").exists():
@@ -154,7 +154,7 @@ class Base:
             "arch": "deep",
             "name": "base",
             "out": wire(self.folder),
-            "only_folds": [0],
+            "only_folds": [self.fold],
             "threads": 1,
             "device": "cpu",
         }
@@ -277,8 +277,13 @@ def thin_base(clips, out, seed):
     return Base(clips, out, f"thin{seed}", keep, clips.genres), [clips.genres[g] for g in thin]
 
 
-def base_without(clips, out, genre):
-    """That never heard a genre."""
+def base_without(clips, out, genre, fold=0):
+    """That never heard a genre, nor one of five folds of the artists of the others."""
     genres = [g for g in clips.genres if g != genre]
     keep = [i for i in range(len(clips.label)) if clips.names[i] != genre]
-    return Base(clips, out, f"no-{genre}", keep, genres)
+    return Base(clips, out, f"no-{genre}-{fold}" if fold else f"no-{genre}", keep, genres, fold)
+
+
+def base_of_all(clips, out, fold):
+    """That knows every genre, and not one of five folds of the artists."""
+    return Base(clips, out, f"all-{fold}", list(range(len(clips.label))), clips.genres, fold)

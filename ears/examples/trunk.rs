@@ -18,8 +18,8 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [features, out] = &arguments[..] else { anyhow::bail!("usage: trunk FEATURES OUT") };
     let set = data::read_features(Path::new(features), None)?;
-    let set = taps::tap(&set, Arch::Deep, tch::Device::Cpu, None, &AtomicBool::new(false), &mut |_| {})?;
-    let beginnings = set.taps.context("the network has no trunk")?;
+    let set = taps::tap(&set, Arch::Deep, 0.0, tch::Device::Cpu, None, &AtomicBool::new(false), &mut |_| {})?;
+    let beginnings = set.taps.context("the network has no trunk")?.beginnings;
     let mut values = Vec::new();
     for clip in &set.clips {
         let Frames::Halves(features) = &clip.frames else { anyhow::bail!("a trunk gives halves") };

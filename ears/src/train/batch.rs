@@ -28,7 +28,8 @@ pub fn grid(set: &Set, clips: &[u32], chunk: usize) -> Vec<Item> {
     for &clip in clips {
         let frames = set.frames_of(clip as usize);
         let (chunks, step) = match set.taps {
-            Some(beginnings) => (frames.saturating_sub(1) / beginnings + 1, beginnings),
+            // The clip as it is.
+            Some(taps) => ((frames / taps.versions).saturating_sub(1) / taps.beginnings + 1, taps.beginnings),
             None => ((frames / chunk).max(1), chunk),
         };
         items.extend((0..chunks).map(|c| Item { clip, start: (c * step) as u32, frames: chunk as u32 }));
@@ -120,7 +121,7 @@ impl Sampler<'_> {
             if self.augment.style > 0.0 && rng.random::<f32>() < self.augment.style {
                 self.restyle(out, &mut rng);
             }
-            vary(out, self.set.bands, self.augment, &mut rng);
+            self.vary(out, &mut rng);
             batch.labels.push(clip.label);
         }
         batch.targets = vec![(self.smoothing / genres as f64) as f32; batch.labels.len() * genres];
@@ -171,6 +172,15 @@ impl Sampler<'_> {
             bounds.partition_point(|&b| b <= place).min(last)
         };
         (0..self.items.len()).map(|_| draw()).collect()
+    }
+
+    /// Vary one chunk in place.
+    pub(super) fn vary(&self, chunk: &mut [f32], rng: &mut ChaCha8Rng) {
+        // What a trunk made of a clip has its lower floors beside it.
+        if self.augment.floor > 0.0 && self.set.taps.is_none() {
+            lower_floor(chunk, rng.random_range(0.0..=self.augment.floor));
+        }
+        vary(chunk, self.set.bands, self.augment, rng);
     }
 
     /// Cut a chunk out of an item: somewhere in it, and a little faster or slower, as the recipe has it.
@@ -276,8 +286,7 @@ fn normal(rng: &mut ChaCha8Rng) -> f32 {
     (-2.0 * u.ln()).sqrt() * (std::f32::consts::TAU * v).cos()
 }
 
-/// Vary one chunk in place.
-pub(super) fn vary(chunk: &mut [f32], bands: usize, how: &Augment, rng: &mut ChaCha8Rng) {
+fn vary(chunk: &mut [f32], bands: usize, how: &Augment, rng: &mut ChaCha8Rng) {
     if how.band_shift > 0 {
         let most = how.band_shift as i64;
         let shift = rng.random_range(-most..=most);
@@ -310,6 +319,15 @@ pub(super) fn vary(chunk: &mut [f32], bands: usize, how: &Augment, rng: &mut Cha
         let first = rng.random_range(0..=frames - width);
         chunk.iter_mut().skip(first * bands).take(width * bands).for_each(|v| *v = mean);
     }
+}
+
+/// A scaled mel below this lies on the clip's floor.
+const ON_THE_FLOOR: f32 = 6.5 / 255.0;
+
+/// The clip as if its quietest values were lower by this share of the range, and those on the floor had gone down with
+/// it: a lossy coder digs such holes, and the scale from a clip's quietest to its loudest then moves all that is between.
+pub(super) fn lower_floor(chunk: &mut [f32], by: f32) {
+    chunk.iter_mut().for_each(|v| *v = if *v < ON_THE_FLOOR { 0.0 } else { 1.0 - (1.0 - *v) * (1.0 - by) });
 }
 
 /// Move a frame by `shift` bands; the edge band fills the gap.
@@ -413,6 +431,24 @@ mod tests {
             assert_eq!(batch.chunks[..8], first);
             assert!(batch.chunks.iter().all(|v| (0.0..=1.0).contains(v)));
         }
+    }
+
+    #[test]
+    fn a_lower_floor_presses_what_is_above_it_towards_the_top() {
+        let mut chunk = [0.0, 0.02, 0.2, 0.6, 1.0];
+        lower_floor(&mut chunk, 0.25);
+        let expected = [0.0, 0.0, 0.4, 0.7, 1.0];
+        assert!(chunk.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{chunk:?}");
+    }
+
+    #[test]
+    fn a_heard_clip_is_judged_as_it_is_and_learned_from_in_every_version() {
+        let taps = Some(super::super::data::Taps { beginnings: 4, versions: 3 });
+        let set = Set { taps, ..set() };
+        // 40 frames: 13 a version, and one that is left over.
+        let judged: Vec<u32> = grid(&set, &[0], 1).iter().map(|i| i.start).collect();
+        assert_eq!(judged, [0, 4, 8, 12]);
+        assert_eq!(whole(&set, &[0])[0].frames, 40);
     }
 
     #[test]

@@ -19,8 +19,18 @@ pub struct Set {
     pub bands: usize,
     /// The clips.
     pub clips: Vec<Clip>,
-    /// The frames are no mel but what a frozen trunk made of chunks, so many beginnings to a chunk.
-    pub taps: Option<usize>,
+    /// The frames are no mel but what a frozen trunk made of chunks.
+    pub taps: Option<Taps>,
+}
+
+/// How a clip lies in memory that a frozen trunk has heard: versions of it one after the other, of which the first is the
+/// clip as it is, and in each as many beginnings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taps {
+    /// Beginnings in a chunk.
+    pub beginnings: usize,
+    /// Versions of a clip.
+    pub versions: usize,
 }
 
 /// A labelled clip.
@@ -167,7 +177,11 @@ pub fn read_features(path: &Path, tracks_csv: Option<&Path>) -> Result<Set, Trai
     let tensor = |name: &str| file.tensor(name).map_err(|_| bad(format!("it has no tensor {name}")));
     let label = tensor("label")?;
     let taps = match header.metadata().as_ref().and_then(|m| m.get("beginnings")) {
-        Some(text) => Some(text.parse().ok().filter(|b| *b > 0).ok_or_else(|| bad("beginnings is no number".into()))?),
+        Some(text) => {
+            let beginnings = text.parse().ok().filter(|b| *b > 0);
+            let beginnings = beginnings.ok_or_else(|| bad("beginnings is no number".into()))?;
+            Some(Taps { beginnings, versions: 1 })
+        }
         None => None,
     };
     let (name, kind) = if taps.is_some() { ("frozen", Dtype::F16) } else { ("mel", Dtype::U8) };

@@ -152,7 +152,7 @@ impl<'a> Job<'a> {
             return Err(TrainError::Recipe(reason));
         }
         let listens = arch.has_trunk() && set.taps.is_none();
-        let set = if listens { taps::tap(&set, arch, device, cache, cancel, say)? } else { set };
+        let set = if listens { taps::tap(&set, arch, recipe.augment.floor, device, cache, cancel, say)? } else { set };
         let name = job.name.clone().unwrap_or_else(|| job.arch.clone());
         let runs = job.out.0.join(format!("{name}.runs"));
         if recipe.teacher.share > 0.0 && (job.split == Split::Paper || set.front_end != FrontEnd::Cuts) {

@@ -4,7 +4,7 @@
 use rand::{Rng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use super::batch::{Batch, Item, Sampler, rng, symmetric_beta, vary};
+use super::batch::{Batch, Item, Sampler, rng, symmetric_beta};
 
 /// The seed of all mixtures.
 const SEED: u64 = 0;
@@ -51,7 +51,7 @@ impl Mixture {
             let Some(clip) = sampler.set.clips.get(item.clip as usize) else { continue };
             clip.frames.copy(item.start as usize * bands, half);
             if let Some(rng) = &mut rng {
-                vary(half, bands, sampler.augment, rng);
+                sampler.vary(half, rng);
             }
         }
         out.iter_mut().zip(&other).for_each(|(a, b)| *a = self.own * *a + (1.0 - self.own) * b);

@@ -52,6 +52,11 @@ impl Teach {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn is_zero(value: &f32) -> bool {
+    *value == 0.0
+}
+
 /// How the weights are fitted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -149,6 +154,10 @@ pub struct Augment {
     /// Genres (slugs) that are drawn so many times as often.
     #[serde(default)]
     pub genres: BTreeMap<String, f32>,
+    /// The floor of a clip is taken to be lower, by up to this share of the range, as lossy coding makes it. A network
+    /// over a trunk hears a clip as it is, and with a floor that is lower by all of it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub floor: f32,
     /// Most bands a chunk moves up or down.
     pub band_shift: u32,
     /// Factors from 1 - s to 1 + s.
@@ -243,6 +252,9 @@ impl Recipe {
         }
         if t.share > 0.0 && (self.fit.mixup <= 0.0 || self.arch != Arch::Cuts.name()) {
             return bad("teacher: it teaches cuts alone, and by mixtures: fit.mixup must be above 0");
+        }
+        if !(0.0..1.0).contains(&self.augment.floor) {
+            return bad("augment.floor: from 0 to below 1");
         }
         if self.augment.genres.values().any(|w| !(0.0..=100.0).contains(w)) {
             return bad("augment.genres: a genre is drawn 0 to 100 times as often");

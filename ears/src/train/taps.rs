@@ -14,7 +14,8 @@ use tch::{Device, Tensor, nn::VarStore};
 
 use super::{
     TrainError,
-    data::{Clip, Frames, Set},
+    batch::lower_floor,
+    data::{Clip, Frames, Set, Taps},
     source::{keep, read_kept},
 };
 use crate::model::{Arch, CutsShape, ModelError, arch, arch::Net, to_vec};
@@ -22,13 +23,15 @@ use crate::model::{Arch, CutsShape, ModelError, arch, arch::Net, to_vec};
 /// Beginnings in a chunk: where a random crop may begin.
 const BEGINNINGS: usize = 4;
 
-/// The set as the part of `arch` that learns is given it.
+/// The set as the part of `arch` that learns is given it. With a `floor` above 0 the trunk hears every clip once more, with
+/// a lower floor (see [`lower_floor`]).
 ///
 /// # Errors
 /// When there is no trunk, when what it gives cannot be kept, or when it was cancelled.
 pub fn tap(
     set: &Set,
     arch: Arch,
+    floor: f32,
     device: Device,
     cache: Option<&Path>,
     cancel: &AtomicBool,
@@ -37,34 +40,44 @@ pub fn tap(
     let trunk = deepcuts_protocol::find_trunk(None).map_err(|e| TrainError::Model(ModelError::Network(e)))?;
     let net = frozen(arch, &trunk, device)?;
     let width = arch::FROZEN_FEATURES;
+    let floors = if floor > 0.0 { vec![0.0, floor] } else { vec![0.0] };
     let mut listening = false;
     let mut clips = Vec::with_capacity(set.clips.len());
     for clip in &set.clips {
-        if cancel.load(Ordering::Relaxed) {
-            return Err(TrainError::TooLittle("it was stopped before training began".to_owned()));
-        }
-        let kept = cache.map(|c| place(c, clip, set));
-        let known = kept.as_deref().and_then(read_kept);
-        let frames = match (known, &kept) {
-            (Some(frames), _) => frames,
-            (None, kept) => {
-                if !listening {
-                    let what =
-                        format!("listening to {} clips through {}", set.clips.len() - clips.len(), trunk.display());
-                    say(TrainSay::Note { text: what });
-                    listening = true;
-                }
-                let frames = listen(net.as_ref(), clip, set, arch, device)?;
-                if let Some(kept) = kept {
-                    let fail = |reason| TrainError::Output { path: kept.clone(), reason };
-                    keep(kept, &frames, width).map_err(fail)?;
-                }
-                frames
+        let mut frames = Vec::new();
+        for &floor in &floors {
+            if cancel.load(Ordering::Relaxed) {
+                return Err(TrainError::TooLittle("it was stopped before training began".to_owned()));
             }
-        };
-        clips.push(Clip { frames, name: clip.name.clone(), artist: clip.artist.clone(), ..*clip });
+            let kept = cache.map(|c| place(c, clip, set, floor));
+            if let Some(Frames::Halves(known)) = kept.as_deref().and_then(read_kept) {
+                frames.extend(known);
+                continue;
+            }
+            if !listening {
+                let what =
+                    format!("listening to {} clips through {}", set.clips.len() - clips.len(), trunk.display());
+                say(TrainSay::Note { text: what });
+                listening = true;
+            }
+            let heard = Frames::Halves(listen(net.as_ref(), clip, set, arch, floor, device)?);
+            if let Some(kept) = kept {
+                let fail = |reason| TrainError::Output { path: kept.clone(), reason };
+                keep(&kept, &heard, width).map_err(fail)?;
+            }
+            if let Frames::Halves(heard) = heard {
+                frames.extend(heard);
+            }
+        }
+        clips.push(Clip {
+            frames: Frames::Halves(frames),
+            name: clip.name.clone(),
+            artist: clip.artist.clone(),
+            ..*clip
+        });
     }
-    Ok(Set { genres: set.genres.clone(), front_end: set.front_end, bands: width, clips, taps: Some(BEGINNINGS) })
+    let taps = Some(Taps { beginnings: BEGINNINGS, versions: floors.len() });
+    Ok(Set { genres: set.genres.clone(), front_end: set.front_end, bands: width, clips, taps })
 }
 
 /// A network of which only the part that never learns is of use.
@@ -78,18 +91,28 @@ pub(super) fn frozen(arch: Arch, trunk: &Path, device: Device) -> Result<Box<dyn
 }
 
 /// Where the cache keeps what the trunk made of a clip.
-fn place(cache: &Path, clip: &Clip, set: &Set) -> PathBuf {
+fn place(cache: &Path, clip: &Clip, set: &Set, floor: f32) -> PathBuf {
     let mut hash = blake3::Hasher::new();
     hash.update(set.front_end.name().as_bytes());
     match &clip.frames {
         Frames::Bytes(v) => hash.update(v),
         Frames::Halves(v) => hash.update(&v.iter().flat_map(|h| h.to_le_bytes()).collect::<Vec<u8>>()),
     };
+    if floor > 0.0 {
+        hash.update(b"floor").update(&floor.to_le_bytes());
+    }
     cache.join(format!("trunk-{}", arch::frozen_id())).join(hash.finalize().to_hex().to_string() + ".safetensors")
 }
 
 /// The trunk's features at every beginning.
-fn listen(net: &dyn Net, clip: &Clip, set: &Set, arch: Arch, device: Device) -> Result<Frames, TrainError> {
+fn listen(
+    net: &dyn Net,
+    clip: &Clip,
+    set: &Set,
+    arch: Arch,
+    floor: f32,
+    device: Device,
+) -> Result<Vec<f16>, TrainError> {
     let [frames, bands] = arch.input();
     let chunk = frames.unsigned_abs() as usize;
     let last = (clip.frames.len() / set.bands).saturating_sub(chunk);
@@ -99,9 +122,12 @@ fn listen(net: &dyn Net, clip: &Clip, set: &Set, arch: Arch, device: Device) -> 
         raw.resize(at + chunk * set.bands, 0.0);
         clip.frames.copy(start * set.bands, &mut raw[at..]);
     }
+    if floor > 0.0 {
+        lower_floor(&mut raw, floor);
+    }
     let features = tch::no_grad(|| {
         let x = Tensor::from_slice(&raw).view([-1, frames, set.bands as i64]).to_device(device);
         net.frozen(&arch::prepare_for(arch, &x, set.front_end, bands))
     });
-    Ok(Frames::Halves(to_vec(&features)?.into_iter().map(f16::from_f32).collect()))
+    Ok(to_vec(&features)?.into_iter().map(f16::from_f32).collect())
 }

@@ -61,7 +61,8 @@ impl School {
         let most = MOST_OF_A_CLIP * sampler.set.clips.len();
         let mixtures = teach.mixtures.min(u32::try_from(most).unwrap_or(u32::MAX));
         trunk()?;
-        let heard = taps::tap(sampler.set, Arch::Deep, device, cache, cancel, say)?;
+        // Of mixtures as they are, so that is what its teacher is fitted to.
+        let heard = taps::tap(sampler.set, Arch::Deep, 0.0, device, cache, cancel, say)?;
         let kept = cache.map(|c| {
             let of = format!("{} {} {}", sampler.set.fingerprint(), sampler.mixup, mixtures);
             c.join(format!("mixtures-{}", arch::frozen_id()))

@@ -5,7 +5,7 @@
 //! leaves a folder with other things in it, or an empty one on the same disk.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     fs,
     io::ErrorKind,
     os::unix::fs::MetadataExt,
@@ -17,19 +17,16 @@ use super::plan::is_there;
 /// What a walk learns of the disks below a root.
 #[derive(Default)]
 pub(super) struct Disks {
-    /// Numbers that disks had, and have now.
-    numbers: HashSet<(u64, u64)>,
+    /// A file that was found, for each number that disks had when their files were last looked at.
+    found: HashMap<u64, PathBuf>,
     /// The number of the disk of each folder that was looked at and is empty; none for the others.
     empty: HashMap<PathBuf, Option<u64>>,
 }
 
 impl Disks {
-    /// A known file was found: the number of its disk then, and now. One that is mounted under another number is the
-    /// same disk.
-    pub fn found(&mut self, then: u64, now: u64) {
-        if then != now {
-            self.numbers.insert((then, now));
-        }
+    /// A known file was found on the disk that had the number `dev` when it was last looked at.
+    pub fn found(&mut self, path: &Path, dev: u64) {
+        self.found.entry(dev).or_insert_with(|| path.to_path_buf());
     }
 
     /// The place below `root` where the disk is missing that held the file at `path`, whose disk had the number `dev`;
@@ -44,7 +41,10 @@ impl Disks {
                 return unmounted.then(|| place.to_path_buf());
             }
             let now = (*self.empty.entry(place.to_path_buf()).or_insert_with(|| disk_of_empty(place)))?;
-            return (now != dev && !self.numbers.contains(&(dev, now))).then(|| place.to_path_buf());
+            // A disk may be mounted under another number, and some have one for files and one for folders.
+            let other = self.found.get(&dev).and_then(|path| fs::metadata(path.parent()?).ok());
+            let there = now == dev || other.is_some_and(|folder| folder.dev() == now);
+            return (!there).then(|| place.to_path_buf());
         }
         None
     }

@@ -73,7 +73,7 @@ impl<S: Fn() -> bool> Planner<'_, S> {
                         self.progress.one(&self.progress.seen);
                         let before = known.remove(&path);
                         if let Some(before) = &before {
-                            disks.found(before.stamp.dev, stamp.dev);
+                            disks.found(&path, before.stamp.dev);
                         }
                         skipped += u64::from(!self.plan(path, stamp, before, young));
                     }

@@ -24,10 +24,10 @@ PACKAGES = os.path.join(HERE, "vendor/python")
 WRITES = "write,pwrite64,fsync,fdatasync,renameat2,rename,unlink,fchmod,fchown,fsetxattr,fremovexattr,utimensat,ftruncate,openat"
 READS = "read,pread64"
 ERRORS = {
-    "write": ["ENOSPC", "EDQUOT", "EIO", "EINTR"], "pwrite64": ["ENOSPC", "EIO"], "fsync": ["EIO", "EINTR"],
-    "fdatasync": ["EIO"], "renameat2": ["EIO", "EINVAL"], "rename": ["EIO"], "unlink": ["EIO"], "fchmod": ["EPERM"],
-    "fchown": ["EPERM"], "fsetxattr": ["ENOSPC"], "fremovexattr": ["EIO"], "utimensat": ["EPERM"],
-    "ftruncate": ["EIO"], "openat": ["EMFILE"], "read": ["EIO"], "pread64": ["EIO", "EINTR"],
+    "write": ["ENOSPC", "EDQUOT", "EIO", "EINTR"], "pwrite64": ["ENOSPC", "EDQUOT", "EIO"], "fsync": ["EIO", "EINTR", "EDQUOT"],
+    "fdatasync": ["EIO", "EDQUOT"], "renameat2": ["EIO", "EINVAL", "EDQUOT"], "rename": ["EIO"], "unlink": ["EIO"], "fchmod": ["EPERM"],
+    "fchown": ["EPERM"], "fsetxattr": ["ENOSPC", "EDQUOT"], "fremovexattr": ["EIO"], "utimensat": ["EPERM"],
+    "ftruncate": ["EIO"], "openat": ["EMFILE", "EDQUOT"], "read": ["EIO"], "pread64": ["EIO", "EINTR"],
 }
 NAMES = [
     "cbr-v24.mp3", "v1-ape-v24.mp3", "native.flac", "tight.flac", "lib.ogg", "lib.opus", "faststart.m4a", "alac.m4a",

@@ -87,6 +87,32 @@ fn a_damaged_database_is_kept_aside_and_named() {
 }
 
 #[test]
+fn damage_in_the_middle_of_the_database_is_named_and_a_backup_helps() {
+    let machine = Machine::with_rock_and_jazz();
+    let backup = machine.at("backup.db");
+    machine.run(&["backup", backup.to_str().unwrap()]).exits(0);
+    let store = rusqlite::Connection::open(machine.database()).unwrap();
+    store.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let sql = "SELECT rootpage FROM sqlite_master WHERE name = 'files'";
+    let page: u32 = store.query_row(sql, [], |row| row.get(0)).unwrap();
+    let page = page as usize;
+    drop(store);
+    let mut bytes = fs::read(machine.database()).unwrap();
+    bytes[(page - 1) * 4096..page * 4096].fill(0xAA);
+    fs::write(machine.database(), &bytes).unwrap();
+    for args in [&["search", "jazz"][..], &["tag", "--yes"], &["scan", machine.music.to_str().unwrap()], &["status"]] {
+        let ran = machine.run(args).exits(2);
+        assert!(ran.err().contains("is damaged") && ran.err().contains("deepcuts restore"), "{args:?}: {}", ran.err());
+        assert!(!ran.err().contains("panicked"), "{}", ran.err());
+    }
+    assert!(machine.run(&["doctor"]).exits(1).out().contains("! database"));
+    let told = machine.run(&["restore", backup.to_str().unwrap()]).exits(0).out();
+    assert!(told.contains("is kept as"), "{told}");
+    assert_eq!(machine.run(&["status", "--format", "json"]).exits(0).json()["heard"], 46);
+    assert_eq!(machine.run(&["search", "--format", "paths", "mostly jazz"]).exits(0).out().lines().count(), 6);
+}
+
+#[test]
 fn without_its_pretrained_half_deep_is_said_to_be_cuts() {
     let machine = Machine::new();
     let models = machine.at("library-models");

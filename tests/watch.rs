@@ -166,6 +166,72 @@ fn an_index_that_is_deleted_under_a_watch_is_made_anew() {
 }
 
 #[test]
+fn a_flood_that_the_system_could_not_queue_is_made_good() {
+    let queue = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap_or_default();
+    let Some(queue) = queue.trim().parse::<u32>().ok().filter(|n| *n <= 100_000) else {
+        println!("skipped: the system's queue is too long to be filled");
+        return;
+    };
+    let machine = Machine::new();
+    let jazz = machine.wav("jazz4.wav", 1);
+    machine.wav("pop4.wav", 2);
+    let said = machine.at("said");
+    let watching = machine.watch(|command| {
+        command.stderr(fs::File::create(&said).unwrap());
+    });
+    eventually(&machine, &[("files", 2), ("heard", 2)]);
+    let signal = |what: &str| {
+        let pid = watching.0.id().to_string();
+        assert!(Command::new("kill").args([what, &pid]).status().unwrap().success());
+    };
+    signal("-STOP");
+    // Each is three events at least: made, written, deleted.
+    for n in 0..queue / 3 + 1000 {
+        let path = machine.music.join(format!("{n}.wav"));
+        fs::write(&path, "x").unwrap();
+        fs::remove_file(path).unwrap();
+    }
+    fs::remove_file(jazz).unwrap();
+    machine.wav("a/b/c/rock4.wav", 3);
+    signal("-CONT");
+    eventually(&machine, &[("files", 2), ("heard", 2), ("missing", 1)]);
+    drop(watching);
+    let said = fs::read_to_string(said).unwrap();
+    assert!(said.contains("changes were lost"), "{said}");
+}
+
+#[test]
+fn a_file_is_tagged_once_it_is_whole_and_let_go_and_never_before() {
+    let machine = Machine::new();
+    let settings = fs::read_to_string(machine.at("config.toml")).unwrap();
+    fs::write(machine.at("config.toml"), format!("{settings}\n[tags]\nauto_write = true\n")).unwrap();
+    let whole = machine.at("whole.wav");
+    support::wav(&whole, 5);
+    let bytes = fs::read(&whole).unwrap();
+    machine.wav("jazz4.wav", 1);
+    let _watching = machine.watch(|_| {});
+    eventually(&machine, &[("heard", 1)]);
+    let path = machine.music.join("pop4 growing.wav");
+    let mut file = fs::File::create(&path).unwrap();
+    for part in bytes.chunks(bytes.len() / 2) {
+        file.write_all(part).unwrap();
+        let so_far = fs::read(&path).unwrap();
+        std::thread::sleep(Duration::from_millis(1500));
+        assert!(fs::read(&path).unwrap() == so_far, "it was tagged while it was being written");
+    }
+    drop(file);
+    let genres = || {
+        let shown = machine.run(&["show", "--format", "json", path.to_str().unwrap()]);
+        if shown.code() == 0 { shown.json()["files"][0]["tags"]["genres"].clone() } else { serde_json::Value::Null }
+    };
+    let since = Instant::now();
+    while genres() != serde_json::json!(["Pop"]) {
+        assert!(since.elapsed() < Duration::from_secs(40), "never tagged: {}", genres());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
 fn at_the_limit_of_watched_folders_it_says_so_and_polls() {
     let machine = Machine::new();
     for n in 0..60 {

@@ -12,7 +12,7 @@ use super::{Desk, Outcome};
 use crate::{
     cli::{BackupArgs, PruneArgs, RestoreArgs},
     role::Role,
-    store::{Store, now_ms},
+    store::{Store, StoreError, now_ms},
     text::clean_path,
 };
 
@@ -57,7 +57,15 @@ pub(super) fn restore(desk: &Desk, args: &RestoreArgs) -> anyhow::Result<Outcome
     if database.exists() {
         // Its log is worked into it first, so that what is kept aside is whole.
         let aside = beside(database, &format!(".before-restore-{}", now_ms()));
-        desk.reader()?.backup_to(&aside)?;
+        match Store::open_reader(database).and_then(|now| now.backup_to(&aside)) {
+            // It is damaged: as it is, it is all that there is.
+            Err(StoreError::Malformed { .. }) => drop(fs::copy(database, &aside).with_context(|| clean_path(&aside))?),
+            copied => {
+                copied?;
+                // What its log holds is worked into it before the log goes: killed in between, it is whole.
+                drop(Store::open(database)?);
+            }
+        }
         kept = Some(aside);
     }
     for log in ["-wal", "-shm"] {

@@ -159,7 +159,7 @@ pub fn retrain(
 ) -> Result<Proposal, RetrainError> {
     let turn = Turn::take(plan.paths)?;
     // What a killed retraining left.
-    clean_up(store, plan.paths, None)?;
+    clean_up(store, plan.paths)?;
     store.put_model(&plan.setup.model, &plan.card)?;
     let lessons = Lessons::collect(store, &plan.card, &plan.config.retrain)?;
     if let Some(lack) = lessons.lacks(&plan.config.retrain).filter(|_| !plan.force || lessons.tracks.is_empty()) {
@@ -169,7 +169,7 @@ pub fn retrain(
     tell(Step::Lessons { tracks, artists, new_genres: lessons.new_genres.clone(), too_few: lessons.too_few.clone() });
     let proposed = propose(store, plan, &lessons, cancel, tell, turn);
     if proposed.is_err() {
-        clean_up(store, plan.paths, None)?;
+        clean_up(store, plan.paths)?;
     }
     proposed
 }
@@ -316,13 +316,28 @@ pub fn files_of_a_model() -> [&'static str; 4] {
     ["features.safetensors", "replay.safetensors", "json", "safetensors"]
 }
 
-/// Forget candidates and their files.
-fn clean_up(store: &Store, paths: &Paths, id: Option<&str>) -> Result<(), RetrainError> {
-    store.drop_candidates(id)?;
-    match std::fs::remove_dir_all(paths.user_models.join(STAGING)) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(RetrainError::Io { path: paths.user_models.join(STAGING), source })
+/// Forget candidates and their files; those, too, that a killed acceptance had moved and not put in force.
+fn clean_up(store: &Store, paths: &Paths) -> Result<(), RetrainError> {
+    let staging = paths.user_models.join(STAGING);
+    for (id, staged) in store.candidates()? {
+        let Some(name) = staged.file_name().filter(|_| staged.parent() == Some(&staging)) else { continue };
+        let weights = paths.user_models.join(name);
+        if weights.exists() && !ModelCard::read_for(&weights).is_ok_and(|card| card.id() == id) {
+            continue;
         }
+        for ending in files_of_a_model() {
+            let path = weights.with_extension(ending);
+            is_gone(std::fs::remove_file(&path), path)?;
+        }
+    }
+    store.drop_candidates(None)?;
+    is_gone(std::fs::remove_dir_all(&staging), staging)
+}
+
+/// What was to be removed and is not there is removed.
+fn is_gone(removed: std::io::Result<()>, path: PathBuf) -> Result<(), RetrainError> {
+    match removed {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(RetrainError::Io { path, source }),
         _ => Ok(()),
     }
 }

@@ -6,6 +6,7 @@
 //! same channels as results. A cancelled scan stops the producers, lets the channels run dry and commits what
 //! is done: nothing finished is lost.
 
+mod away;
 mod identify;
 mod keep;
 mod live;

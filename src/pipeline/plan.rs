@@ -1,7 +1,7 @@
 //! The crawl's thread: which of the files that are there need work, and which known ones are gone.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -9,7 +9,7 @@ use std::{
 
 use crossbeam_channel::Sender;
 
-use super::{Event, Known, Root};
+use super::{Event, Known, Root, away::Disks};
 use crate::{
     config::Library,
     crawl::{Found, crawl},
@@ -59,6 +59,7 @@ impl<S: Fn() -> bool> Planner<'_, S> {
     fn walk(&mut self, root: Root, others: &[PathBuf], mut known: KnownFiles, young: &mut Vec<(PathBuf, FileStamp)>) {
         let cancel = AtomicBool::new(false);
         let mut skipped = 0;
+        let mut disks = Disks::default();
         let mut crawled =
             crawl(&root.path, root.part_of.as_deref().unwrap_or(&root.path), self.library, &cancel, &mut |found| {
                 if (self.stopped)() {
@@ -71,6 +72,9 @@ impl<S: Fn() -> bool> Planner<'_, S> {
                     Found::File { path, stamp } => {
                         self.progress.one(&self.progress.seen);
                         let before = known.remove(&path);
+                        if let Some(before) = &before {
+                            disks.found(&path, before.stamp.dev);
+                        }
                         skipped += u64::from(!self.plan(path, stamp, before, young));
                     }
                     Found::Warning { path, reason } => self.tell(Event::Warning { path, reason }),
@@ -82,8 +86,16 @@ impl<S: Fn() -> bool> Planner<'_, S> {
         }
         let mut gone = Vec::new();
         let mut forgotten = Vec::new();
+        let mut away = BTreeSet::new();
+        let base = root.part_of.as_deref().unwrap_or(&root.path);
         for (path, left) in known {
             if !crawled.vouches_for(&path) {
+                continue;
+            }
+            if left.state != KnownState::Missing
+                && let Some(place) = disks.missing(&path, left.stamp.dev, base)
+            {
+                away.insert(place);
                 continue;
             }
             match (left.state, left.file) {
@@ -94,6 +106,10 @@ impl<S: Fn() -> bool> Planner<'_, S> {
                 }
                 _ => {}
             }
+        }
+        for path in away {
+            let reason = "the disk of what was there is not mounted; what the library knows of it is kept".to_owned();
+            self.tell(Event::Warning { path, reason });
         }
         self.tell(Event::Crawled { root, crawled, gone, forgotten, skipped });
     }

@@ -151,7 +151,7 @@ impl Store {
                 )?
                 .execute(rusqlite::params![file, new.audio.0])?;
             }
-            self.refresh_mix_in(conn, track)?;
+            self.refresh_file_in(conn, track, file)?;
             if let Some((_, before)) = other {
                 self.refresh_mix_in(conn, before)?;
             }
@@ -424,6 +424,10 @@ fn track_in(conn: &Connection, audio: AudioId) -> rusqlite::Result<i64> {
     conn.prepare_cached("SELECT id FROM tracks WHERE audio = ?1")?.query_row([audio.0], |r| r.get(0))
 }
 
+/// Copies of one recording that are asked whether they are still there. Those on the same inode and those known to be
+/// missing come first; with thousands of copies, each new one would ask all the others.
+const ASKED: u32 = 100;
+
 /// The row of the same audio that this path was called before: one that is missing, or whose path is gone. A
 /// hard link or a copy is still there: then this is another file.
 fn moved_from(
@@ -434,9 +438,10 @@ fn moved_from(
 ) -> rusqlite::Result<Option<i64>> {
     let mut statement = conn.prepare_cached(
         "SELECT id, path, state = 'missing' FROM files WHERE track_id = ?1
-         ORDER BY (dev = ?2 AND ino = ?3) DESC, missing_since_ms DESC, id",
+         ORDER BY (dev = ?2 AND ino = ?3) DESC, missing_since_ms DESC, id LIMIT ?4",
     )?;
-    let mut rows = statement.query(rusqlite::params![track, stamp.dev.cast_signed(), stamp.ino.cast_signed()])?;
+    let (dev, ino) = (stamp.dev.cast_signed(), stamp.ino.cast_signed());
+    let mut rows = statement.query(rusqlite::params![track, dev, ino, ASKED])?;
     while let Some(row) = rows.next()? {
         if row.get(2)? || is_gone(&path_at(row, 1)?) {
             return row.get(0).map(Some);

@@ -293,7 +293,7 @@ impl Store {
             let track: Option<i64> =
                 conn.query_row("SELECT track_id FROM files WHERE id = ?1", [file], |r| r.get(0)).optional()?;
             match track {
-                Some(track) => self.refresh_mix_in(conn, track),
+                Some(track) => self.refresh_file_in(conn, track, file),
                 None => changes::note_in(conn, file),
             }
         })

@@ -35,6 +35,23 @@ struct Shares {
 impl Store {
     /// Work out a track's mix again and note the change for the index.
     pub(super) fn refresh_mix_in(&self, conn: &Connection, track: i64) -> rusqlite::Result<()> {
+        self.put_mix_in(conn, track)?;
+        super::changes::note_track_in(conn, track)
+    }
+
+    /// The same when one of its files changed. Its copies are noted only where the mix became another: a folder may hold
+    /// thousands of one recording, silence say.
+    pub(super) fn refresh_file_in(&self, conn: &Connection, track: i64, file: i64) -> rusqlite::Result<()> {
+        let before = kept_in(conn, track)?;
+        self.put_mix_in(conn, track)?;
+        if kept_in(conn, track)? == before {
+            super::changes::note_in(conn, file)
+        } else {
+            super::changes::note_track_in(conn, track)
+        }
+    }
+
+    fn put_mix_in(&self, conn: &Connection, track: i64) -> rusqlite::Result<()> {
         conn.prepare_cached("DELETE FROM shares WHERE track_id = ?1")?.execute([track])?;
         conn.prepare_cached("DELETE FROM mixes WHERE track_id = ?1")?.execute([track])?;
         if let Some(shares) = self.shares_in(conn, track)? {
@@ -46,7 +63,7 @@ impl Store {
                 insert.execute(rusqlite::params![track, genre, won])?;
             }
         }
-        super::changes::note_track_in(conn, track)
+        Ok(())
     }
 
     fn shares_in(&self, conn: &Connection, track: i64) -> rusqlite::Result<Option<Shares>> {
@@ -185,6 +202,17 @@ impl Store {
         }
         Ok(Some((analysis.start_ms, analysis.chunk_ms, line)))
     }
+}
+
+/// (source, chunks, genre, chunks it won) of a track's mix as it is kept; one row of no genre where all is unsure.
+#[allow(clippy::type_complexity)]
+fn kept_in(conn: &Connection, track: i64) -> rusqlite::Result<Vec<(String, u32, Option<i64>, Option<u32>)>> {
+    conn.prepare_cached(
+        "SELECT m.source, m.chunks, s.genre_id, s.won FROM mixes m LEFT JOIN shares s ON s.track_id = m.track_id
+         WHERE m.track_id = ?1 ORDER BY s.genre_id",
+    )?
+    .query_map([track], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?
+    .collect()
 }
 
 /// What was said of a whole track, in counts that sum to `most` at the most: an import may weigh in millions, and a

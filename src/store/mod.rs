@@ -32,7 +32,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 pub use analyses::Analysis;
 pub use corrections::{Correction, Kept, NewCorrection, Origin, Span};
@@ -60,6 +60,26 @@ pub enum StoreError {
         path: PathBuf,
         /// What SQLite said.
         source: rusqlite::Error,
+    },
+    /// Its disk said no. SQLite has a number for it, and no word of what to do.
+    #[error(
+        "database {path}: its disk could not be read or written ({reason}): it is full, a quota is used up, or it fails"
+    )]
+    Disk {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        reason: String,
+    },
+    /// Damaged, as a query found; [`Store::open`] has seen nothing of it.
+    #[error(
+        "database {path} is damaged ({reason}). `deepcuts correct --export FILE` may save what you said; then          `deepcuts restore BACKUP`, or move it away and scan again"
+    )]
+    Malformed {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        reason: String,
     },
     /// The database could not be brought up to date.
     #[error("database {path}: a migration failed: {reason}; the backup {backup} is as it was before")]
@@ -125,6 +145,20 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    fn sql(path: &Path, source: rusqlite::Error) -> Self {
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => {
+                Self::Disk { path: path.into(), reason: source.to_string() }
+            }
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                Self::Malformed { path: path.into(), reason: source.to_string() }
+            }
+            _ => Self::Sql { path: path.into(), source },
+        }
+    }
+}
+
 /// Result of the store.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
@@ -149,7 +183,7 @@ impl Store {
     }
 
     fn wrap<T>(&self, result: rusqlite::Result<T>) -> Result<T> {
-        result.map_err(|source| StoreError::Sql { path: self.path.clone(), source })
+        result.map_err(|source| StoreError::sql(&self.path, source))
     }
 
     fn value(&self, what: impl Into<String>) -> StoreError {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 use rustix::fs::StatVfsMountFlags;
 
@@ -44,7 +44,7 @@ impl Store {
         }
         let store = Self::connect(path, OpenFlags::default()).and_then(Self::prepared);
         match store {
-            Err(StoreError::Sql { source, .. }) if is_damage(&source) => Err(set_aside(path, &source.to_string())),
+            Err(StoreError::Malformed { reason, .. }) => Err(set_aside(path, &reason)),
             other => other,
         }
     }
@@ -97,7 +97,7 @@ impl Store {
     }
 
     fn connect(path: &Path, flags: OpenFlags) -> Result<Self> {
-        let sql = |source| StoreError::Sql { path: path.into(), source };
+        let sql = |source| StoreError::sql(path, source);
         let conn = Connection::open_with_flags(path, flags).map_err(sql)?;
         conn.busy_timeout(BUSY).map_err(sql)?;
         conn.set_prepared_statement_cache_capacity(64);
@@ -171,7 +171,7 @@ impl Store {
             let mut target = Connection::open(to)?;
             rusqlite::backup::Backup::new(&self.conn, &mut target)?.run_to_completion(1024, Duration::ZERO, None)
         };
-        copy().map_err(|source| StoreError::Sql { path: to.into(), source })
+        copy().map_err(|source| StoreError::sql(to, source))
     }
 
     /// SQLite's own check of the whole file: empty when all is well.
@@ -208,10 +208,6 @@ fn unchanging(path: &Path) -> PathBuf {
         }
     }
     (uri + "?immutable=1").into()
-}
-
-fn is_damage(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
 }
 
 /// Move a damaged database, with its log, out of the way under a name that says so.

@@ -129,6 +129,19 @@ impl Store {
         })
     }
 
+    /// Every candidate: (id, its weights).
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn candidates(&self) -> Result<Vec<(String, std::path::PathBuf)>> {
+        let row = |r: &rusqlite::Row<'_>| Ok((r.get(0)?, super::files::path_at(r, 1)?));
+        self.wrap(
+            self.conn
+                .prepare_cached("SELECT id, path FROM models WHERE candidate ORDER BY id")
+                .and_then(|mut s| s.query_map([], row)?.collect()),
+        )
+    }
+
     /// Forget candidates, with all that they named: every one, or the one with this id.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! written by the next.
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     sync::{
         Arc,
@@ -10,7 +11,7 @@ use std::{
     },
 };
 
-use super::{Options, Outlook, Writer, preview};
+use super::{Options, Outlook, Writer, copy::BUSY, preview};
 use crate::{
     config::Tags as Rules,
     hooks::Hooks,
@@ -33,6 +34,8 @@ pub struct TagKeeper {
     written: u64,
     refused: u64,
     given_up: bool,
+    /// Files that somebody had open to write: closing one changes nothing that would have it heard again.
+    later: BTreeSet<i64>,
 }
 
 impl TagKeeper {
@@ -42,7 +45,18 @@ impl TagKeeper {
     pub fn new(rules: &Rules, asked: bool, hooks: &Arc<Hooks>, cancel: &Arc<AtomicBool>) -> Self {
         let on = asked || rules.auto_write;
         let (rules, hooks, cancel) = (rules.clone(), Arc::clone(hooks), Arc::clone(cancel));
-        Self { rules, hooks, cancel, on, began: now_ms(), run: None, written: 0, refused: 0, given_up: false }
+        Self {
+            rules,
+            hooks,
+            cancel,
+            on,
+            began: now_ms(),
+            run: None,
+            written: 0,
+            refused: 0,
+            given_up: false,
+            later: BTreeSet::new(),
+        }
     }
 
     /// Whether tags are written.
@@ -74,7 +88,12 @@ impl TagKeeper {
         let since = if looked > until { self.began.min(until) } else { looked };
         let taxonomy = store.taxonomy()?;
         let mut whole = true;
-        for file in store.heard_since(since)? {
+        let mut files = store.heard_since(since)?;
+        for file in std::mem::take(&mut self.later) {
+            let file = store.file(file)?.filter(|file| file.present && !files.iter().any(|f| f.id == file.id));
+            files.extend(file);
+        }
+        for file in files {
             // A whole library may be waiting. What is left is written by the next scan.
             if self.cancel.load(Ordering::SeqCst) {
                 whole = false;
@@ -87,6 +106,7 @@ impl TagKeeper {
                     writer.pause();
                     match wrote {
                         Ok(()) => self.written += 1,
+                        Err(refusal) if refusal.reason == BUSY && self.later.insert(file.id) && !last => {}
                         Err(refusal) => self.refuse(&file.path, &refusal.reason),
                     }
                 }

@@ -302,6 +302,9 @@ impl From<Refusal> for Failed {
     }
 }
 
+/// Why a file that somebody has open to write is let be.
+pub(super) const BUSY: &str = "another program has it open to write";
+
 const CHANGED: &str = "it changed while it was being written; it was left as it is now";
 
 /// Put `copy` in the place of `original`, whose content hashes to `old_hash`.
@@ -310,7 +313,7 @@ pub(super) fn swap(original: &Original, mut copy: Copy, old_hash: [u8; 32]) -> R
         return Err(Refusal::new(CHANGED).into());
     }
     if is_open_for_writing(&original.file) {
-        return Err(Refusal::new("another program has it open to write").into());
+        return Err(Refusal::new(BUSY).into());
     }
     // The moment the names are exchanged, the copy's name is that of irreplaceable content: nothing may remove it
     // by itself any more.

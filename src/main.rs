@@ -1,6 +1,6 @@
 //! `deepcuts`: parse, log, run, exit.
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use clap::Parser;
 use deepcuts::{
@@ -15,11 +15,12 @@ fn main() -> ExitCode {
         Ok(outcome) => ExitCode::from(outcome.code()),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            match error.downcast_ref::<QueryError>() {
+            // Where nobody reads stderr any more, the exit code still says it.
+            let _ = match error.downcast_ref::<QueryError>() {
                 // Clean already, and its caret needs its line breaks.
-                Some(error) => eprintln!("deepcuts: {error}"),
-                None => eprintln!("deepcuts: {}", clean(&format!("{error:#}"))),
-            }
+                Some(error) => writeln!(std::io::stderr(), "deepcuts: {error}"),
+                None => writeln!(std::io::stderr(), "deepcuts: {}", clean(&format!("{error:#}"))),
+            };
             ExitCode::from(COULD_NOT_RUN)
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Tags, file names and reasons are written by strangers. Whatever is shown, printed or logged goes
 //! through [`clean`], so that no escape sequence, control character, bidirectional override or
-//! invisible character ever reaches a terminal. Storage keeps the text as it was.
+//! invisible character ever reaches a terminal. Storage keeps the text as it was, and JSON escapes what it has to.
 
 use std::{borrow::Cow, path::Path};
 
@@ -48,6 +48,22 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 #[must_use]
 pub fn clean_path(path: &Path) -> String {
     clean(&path.to_string_lossy()).into_owned()
+}
+
+/// `object` with a path in front: as text, and as bytes where it is not UTF-8.
+#[must_use]
+pub fn with_path(path: &Path, object: serde_json::Value) -> serde_json::Value {
+    let mut with = serde_json::Map::new();
+    with.insert("path".to_owned(), path.to_string_lossy().into());
+    if path.to_str().is_none()
+        && let Ok(bytes) = serde_json::to_value(deepcuts_protocol::Base64(crate::track::path_bytes(path).to_vec()))
+    {
+        with.insert("path_bytes".to_owned(), bytes);
+    }
+    if let serde_json::Value::Object(object) = object {
+        with.extend(object);
+    }
+    with.into()
 }
 
 #[cfg(test)]

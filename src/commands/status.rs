@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{Desk, Outcome, scan::span};
+use super::{Desk, Outcome, scan::span, with_path};
 use crate::{
     cli::{Form, StatusArgs},
     pipeline::RATE,
@@ -21,9 +21,7 @@ pub(super) fn run(desk: &Desk, args: &StatusArgs) -> anyhow::Result<Outcome> {
     if args.format == Form::Json {
         let roots: Vec<_> = roots
             .iter()
-            .map(|(path, present, at)| {
-                serde_json::json!({"path": path.to_string_lossy(), "present": present, "reconciled_ms": at})
-            })
+            .map(|(path, present, at)| with_path(path, serde_json::json!({"present": present, "reconciled_ms": at})))
             .collect();
         let genres: serde_json::Map<_, _> = genres.iter().map(|(slug, _, n)| (slug.clone(), (*n).into())).collect();
         let answer = serde_json::json!({

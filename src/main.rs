@@ -7,7 +7,7 @@ use deepcuts::{
     cli::Cli,
     commands::{self, COULD_NOT_RUN},
     search::query::QueryError,
-    text::clean,
+    text::told,
 };
 
 fn main() -> ExitCode {
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
             let _ = match error.downcast_ref::<QueryError>() {
                 // Clean already, and its caret needs its line breaks.
                 Some(error) => writeln!(std::io::stderr(), "deepcuts: {error}"),
-                None => writeln!(std::io::stderr(), "deepcuts: {}", clean(&format!("{error:#}"))),
+                None => writeln!(std::io::stderr(), "deepcuts: {}", told(error.as_ref())),
             };
             ExitCode::from(COULD_NOT_RUN)
         }

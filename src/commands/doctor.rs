@@ -7,6 +7,7 @@ use crate::{
     cli::{DoctorArgs, Form},
     ears, paths,
     search::Searcher,
+    text::told,
 };
 
 /// Checks in order: (what, finding, whether it is all right).
@@ -77,7 +78,7 @@ fn examine(desk: &Desk) -> Findings {
                 Err(reason) => all.push(("device", reason, false)),
             }
         }
-        Err(error) => all.push(("model", format!("{error:#}"), false)),
+        Err(error) => all.push(("model", told(error.as_ref()), false)),
     }
     all.push((
         "codecs",
@@ -111,7 +112,7 @@ fn examine(desk: &Desk) -> Findings {
             all.extend(damage.into_iter().map(|line| ("database", line, false)));
             all.push(("index", index(desk), true));
         }
-        Err(error) => all.push(("database", format!("{error:#}"), false)),
+        Err(error) => all.push(("database", told(error.as_ref()), false)),
     }
     all
 }
@@ -127,5 +128,5 @@ fn index(desk: &Desk) -> String {
         let behind = if searcher.reader().is_behind(&store)? { "; behind, the next search brings it up" } else { "" };
         Ok(format!("{path}: {known} files, {heard} heard{behind}"))
     };
-    known().unwrap_or_else(|error| format!("{error:#}; the next search makes it anew"))
+    known().unwrap_or_else(|error| format!("{}; the next search makes it anew", told(error.as_ref())))
 }

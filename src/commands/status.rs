@@ -14,7 +14,7 @@ pub(super) fn run(desk: &Desk, args: &StatusArgs) -> anyhow::Result<Outcome> {
     let store = desk.reader()?;
     let ((stats, genres), roots) = (store.overview()?, store.roots()?);
     let model = store.current_model()?;
-    let backlog = stats.files - stats.heard;
+    let backlog = stats.files.saturating_sub(stats.heard + stats.given_up);
     let rate: Option<f64> = store.meta(RATE)?.and_then(|text| text.parse().ok());
     let listener = Role::holder(&desk.paths.lock());
     let mut out = std::io::stdout().lock();

@@ -1,8 +1,9 @@
 //! The command line: clap types and help text, nothing else.
 
+mod examples;
 mod learn;
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -59,98 +60,82 @@ pub struct TuiArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Open the terminal UI, as no command at all does
+    #[command(after_long_help = examples::TUI)]
     Tui(TuiArgs),
     /// Listen to the tracks in folders, and index them
-    #[command(
-        after_help = "Examples:\n  deepcuts scan ~/Music\n  deepcuts scan --failed\n  deepcuts scan --retry-failed ~/Music"
-    )]
+    #[command(after_long_help = examples::SCAN)]
     Scan(ScanArgs),
     /// Scan, then stay and hear what arrives
-    #[command(
-        after_help = "Examples:\n  deepcuts watch ~/Music\n  systemctl --user enable --now deepcuts   (see the README)"
-    )]
+    #[command(after_long_help = examples::WATCH)]
     Watch(WatchArgs),
     /// Ask for what you want to hear
-    #[command(
-        after_help = "Examples:\n  deepcuts search mostly jazz with some blues\n  deepcuts search 'starts classical, ends metal'\n  deepcuts search 'jazz > 60% year:1955..1965 -live'\n  deepcuts search 'no pop or rock' --format paths -0 | xargs -0 mpv\n  deepcuts search --save dinner 'a lot of jazz, no metal' && deepcuts search @dinner\n\nWords: pure, mostly, half, a lot of, some, a bit of, no; about 30% jazz; more jazz than blues; jazz:20..40;\njazz in the first minute; starts with, ends with; and, or, ( ), \"quoted words\", word*.\nFields: artist: album: title: path: genre: year: length: bitrate: added: format: source: state: model:, name::regex,\nyear- and artist+ to sort, limit:20. Exit 0: hits, 1: none, 2: the query makes no sense."
-    )]
+    #[command(after_long_help = examples::SEARCH)]
     Search(SearchArgs),
     /// Tracks that sound like these
-    #[command(
-        after_help = "Examples:\n  deepcuts similar song.flac\n  deepcuts similar a.mp3 b.mp3 --format m3u8 > mix.m3u8"
-    )]
+    #[command(after_long_help = examples::SIMILAR)]
     Similar(SimilarArgs),
     /// Write what a query finds as a playlist or a table
-    #[command(
-        after_help = "Examples:\n  deepcuts export mostly jazz --output jazz.m3u8\n  deepcuts export @dinner --format m3u8 --relative-to ~/Music > ~/Music/dinner.m3u8\n  deepcuts export --format csv > library.csv"
-    )]
+    #[command(after_long_help = examples::EXPORT)]
     Export(ExportArgs),
     /// Everything that is known of a file or folder
+    #[command(after_long_help = examples::SHOW)]
     Show(ShowArgs),
     /// Say what a track, or every track in a folder, really is
-    #[command(
-        after_help = "Examples:\n  deepcuts correct song.flac jazz=60 blues=40\n  deepcuts correct song.flac --span 1:20-2:05 reggae\n  deepcuts correct ~/Music/Fela\\ Kuti afrobeat\n  deepcuts correct song.flac disco --like     and what sounds like it, after a look\n  deepcuts correct song.flac --lock           it is right as it is\n  deepcuts correct --undo"
-    )]
+    #[command(after_long_help = examples::CORRECT)]
     Correct(CorrectArgs),
     /// The tracks whose correction teaches most, best first
-    #[command(after_help = "Examples:\n  deepcuts review\n  deepcuts review --limit 50 --format json")]
+    #[command(after_long_help = examples::REVIEW)]
     Review(ReviewArgs),
     /// The genres: list them, rename, merge or hide them, give them other words
-    #[command(
-        after_help = "Examples:\n  deepcuts genre list\n  deepcuts genre rename hiphop 'Hip Hop'\n  deepcuts genre merge disco pop\n  deepcuts genre alias electronic 'trip hop'\n  deepcuts genre undo\n\nA new genre comes of a correction that names it."
-    )]
+    #[command(after_long_help = examples::GENRE)]
     Genre(GenreArgs),
     /// Let the model learn from your corrections; shows what would change, and asks
-    #[command(
-        after_help = "Examples:\n  deepcuts retrain --dry-run      learn, and see what would change\n  deepcuts retrain                and put it in force, if you agree\n  deepcuts models rollback        and back\n\nIt takes corrected tracks of several artists (20 of 5; `deepcuts review` lists those that teach most). A model that\ndoes not surely gain on corrections it has not seen, or that forgets what it knew, is not proposed; [retrain] in the\nsettings says how sure and how much, --force says otherwise."
-    )]
+    #[command(after_long_help = examples::RETRAIN)]
     Retrain(RetrainArgs),
     /// Train a network on labelled music
-    #[command(
-        after_help = "Examples:\n  deepcuts train ~/labelled                 (GENRE/FILE inside)\n  deepcuts train list.csv --arch cnn --front-end paper-128\n  deepcuts train --library --name mine\n  deepcuts train ~/labelled --resume       (after Ctrl-C, or a crash)"
-    )]
+    #[command(after_long_help = examples::TRAIN)]
     Train(TrainArgs),
     /// Judge networks on labelled music, and write a report
-    #[command(
-        after_help = "Examples:\n  deepcuts eval cuts ~/labelled -o report\n  deepcuts eval cuts,cnn features.safetensors -o report"
-    )]
+    #[command(after_long_help = examples::EVAL)]
     Eval(EvalArgs),
     /// The models there are, and what they are worth
-    #[command(
-        after_help = "Examples:\n  deepcuts models list\n  deepcuts models show cuts\n  deepcuts models use cuts-1\n  deepcuts models rollback\n  deepcuts models eval --mine\n\nWho listens: the model that was put in force last (by `retrain` or `use`), else [ears] model of the settings. Changing\nthat setting afterwards wins over it."
-    )]
+    #[command(after_long_help = examples::MODELS)]
     Models(ModelsArgs),
     /// How much of the library is heard, and what failed
+    #[command(after_long_help = examples::STATUS)]
     Status(StatusArgs),
     /// Forget files that have been missing for long
+    #[command(after_long_help = examples::PRUNE)]
     Prune(PruneArgs),
     /// Copy the library, corrections and all, to a file
+    #[command(after_long_help = examples::BACKUP)]
     Backup(BackupArgs),
     /// Take the library back from a backup; what is there now is kept aside
+    #[command(after_long_help = examples::RESTORE)]
     Restore(RestoreArgs),
     /// Write what was heard into the files' genre tags
-    #[command(after_help = TAG_EXAMPLES)]
+    #[command(after_long_help = examples::TAG)]
     Tag(TagArgs),
     /// Take tag writes back
-    #[command(
-        after_help = "Examples:\n  deepcuts undo                 the last run\n  deepcuts undo --since 2d\n  deepcuts undo --dry-run ~/Music/Album"
-    )]
+    #[command(after_long_help = examples::UNDO)]
     Undo(UndoArgs),
     /// Genre tags that contradict the audio, are numbers, joined or misspelt, or differ between copies
-    #[command(
-        after_help = "Each finding comes with what would be right. `--fix joined,spelling` writes that; `--fix audio` what was heard.\n\nExamples:\n  deepcuts audit\n  deepcuts audit --fix number,joined,spelling --dry-run\n  deepcuts audit --fix all ~/Music/Album"
-    )]
+    #[command(after_long_help = examples::AUDIT)]
     Audit(AuditArgs),
     /// What was written into files, and taken back
+    #[command(after_long_help = examples::HISTORY)]
     History(HistoryArgs),
     /// Check the installation: versions, device, model, codecs, paths, counts
+    #[command(after_long_help = examples::DOCTOR)]
     Doctor(DoctorArgs),
     /// Print the completions of a shell
+    #[command(after_long_help = examples::COMPLETIONS)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
     /// Print the manual page
+    #[command(after_long_help = examples::MAN)]
     Man,
 }
 
@@ -178,7 +163,7 @@ pub struct ScanArgs {
     /// Write genre tags as tracks are heard (as `[tags] auto_write`)
     #[arg(long)]
     pub write_tags: bool,
-    /// How `--failed` is written
+    /// How it is written
     #[arg(long, value_enum, default_value_t)]
     pub format: Form,
 }
@@ -315,8 +300,11 @@ pub struct PruneArgs {
     #[arg(long, default_value_t = 30)]
     pub days: u32,
     /// Only list them
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
 }
 
 /// `backup`
@@ -343,22 +331,11 @@ pub struct DoctorArgs {
     pub format: Form,
 }
 
-const TAG_EXAMPLES: &str = "\
-Examples:
-  deepcuts tag --dry-run                 what would be written, file by file
-  deepcuts tag                           write it; the first time it shows what and asks
-  deepcuts tag ~/Music/Album             only these files
-  deepcuts tag --policy merge --yes      beside the genres that are there
-  deepcuts tag --as navidrome,mpd        how other programs will show it; writes nothing
-  deepcuts undo                          and back, byte for byte
-
-Only the genre changes: audio and every other tag are compared before a file is replaced.";
-
 /// `tag`
 #[derive(Debug, Args)]
 pub struct TagArgs {
     /// Which tracks: files and folders, or a search [default: all]
-    pub query: Vec<String>,
+    pub query: Vec<OsString>,
     /// Show what would be written, and write nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -418,7 +395,7 @@ pub enum ReaderName {
 #[derive(Debug, Args)]
 pub struct UndoArgs {
     /// Which tracks: files and folders, or a search [default: those of the last run]
-    pub query: Vec<String>,
+    pub query: Vec<OsString>,
     /// What this run wrote; `deepcuts history` has the numbers
     #[arg(long, value_name = "ID", conflicts_with_all = ["since", "query"])]
     pub run: Option<i64>,
@@ -443,7 +420,7 @@ pub struct UndoArgs {
 #[derive(Debug, Args)]
 pub struct AuditArgs {
     /// Which tracks: files and folders, or a search [default: all]
-    pub query: Vec<String>,
+    pub query: Vec<OsString>,
     /// Write what would be right for these faults, verified and with a way back as `tag` does
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FAULT")]
     pub fix: Vec<FaultName>,

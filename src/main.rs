@@ -1,13 +1,13 @@
 //! `deepcuts`: parse, log, run, exit.
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use clap::Parser;
 use deepcuts::{
     cli::Cli,
     commands::{self, COULD_NOT_RUN},
     search::query::QueryError,
-    text::clean,
+    text::told,
 };
 
 fn main() -> ExitCode {
@@ -15,11 +15,12 @@ fn main() -> ExitCode {
         Ok(outcome) => ExitCode::from(outcome.code()),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            match error.downcast_ref::<QueryError>() {
+            // Where nobody reads stderr any more, the exit code still says it.
+            let _ = match error.downcast_ref::<QueryError>() {
                 // Clean already, and its caret needs its line breaks.
-                Some(error) => eprintln!("deepcuts: {error}"),
-                None => eprintln!("deepcuts: {}", clean(&format!("{error:#}"))),
-            }
+                Some(error) => writeln!(std::io::stderr(), "deepcuts: {error}"),
+                None => writeln!(std::io::stderr(), "deepcuts: {}", told(error.as_ref())),
+            };
             ExitCode::from(COULD_NOT_RUN)
         }
     }

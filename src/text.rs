@@ -2,7 +2,7 @@
 //!
 //! Tags, file names and reasons are written by strangers. Whatever is shown, printed or logged goes
 //! through [`clean`], so that no escape sequence, control character, bidirectional override or
-//! invisible character ever reaches a terminal. Storage keeps the text as it was.
+//! invisible character ever reaches a terminal. Storage keeps the text as it was, and JSON escapes what it has to.
 
 use std::{borrow::Cow, path::Path};
 
@@ -50,6 +50,41 @@ pub fn clean_path(path: &Path) -> String {
     clean(&path.to_string_lossy()).into_owned()
 }
 
+/// An error with its causes. Many a cause is told by what it caused: that is not said twice.
+#[must_use]
+pub fn told(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut said = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        // SQLite puts a number before what it said already.
+        let known =
+            text.strip_prefix("Error code ").and_then(|text| text.split_once(": ")).map_or(&*text, |(_, text)| text);
+        if !said.contains(known) {
+            said += ": ";
+            said += &text;
+        }
+        next = cause.source();
+    }
+    clean(&said).into_owned()
+}
+
+/// `object` with a path in front: as text, and as bytes where it is not UTF-8.
+#[must_use]
+pub fn with_path(path: &Path, object: serde_json::Value) -> serde_json::Value {
+    let mut with = serde_json::Map::new();
+    with.insert("path".to_owned(), path.to_string_lossy().into());
+    if path.to_str().is_none()
+        && let Ok(bytes) = serde_json::to_value(deepcuts_protocol::Base64(crate::track::path_bytes(path).to_vec()))
+    {
+        with.insert("path_bytes".to_owned(), bytes);
+    }
+    if let serde_json::Value::Object(object) = object {
+        with.extend(object);
+    }
+    with.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +102,13 @@ mod tests {
         for name in ["Sigur Rós", "久石譲", "Motörhead", "👩\u{200d}🎤", "שלום"] {
             assert_eq!(clean(name), name);
         }
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = std::io::Error::from_raw_os_error(13);
+        let error = anyhow::Error::new(cause).context("a.db: Permission denied (os error 13)").context("no library");
+        assert_eq!(told(error.as_ref()), "no library: a.db: Permission denied (os error 13)");
     }
 
     #[test]

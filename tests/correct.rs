@@ -70,3 +70,13 @@ fn a_part_that_lies_behind_the_end_is_refused() {
     machine.run(&["correct", "--list"]).exits(1);
     machine.run(&["correct", path.to_str().unwrap(), "--span", "0:30-6:00", "reggae"]).exits(0);
 }
+
+#[test]
+fn a_weight_beside_a_genre_without_one_is_refused() {
+    let machine = Machine::new();
+    let path = machine.wav("jazz8.wav", 1);
+    machine.scan().exits(0);
+    let ran = machine.run(&["correct", path.to_str().unwrap(), "jazz=60", "blues"]).exits(2);
+    assert!(ran.err().contains("jazz=60 blues=40"), "{}", ran.err());
+    machine.run(&["correct", "--list"]).exits(1);
+}

@@ -457,3 +457,15 @@ fn another_word_for_a_genre_is_known_at_once() {
     ui.keys("Enter Enter").sees("corrected 1 track");
     ui.until("the correction", |s| line(s, "jazz4").contains("✓jazz 100"));
 }
+
+#[test]
+fn a_folder_that_is_not_there_is_said() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    machine.scan().exits(0);
+    fs::rename(&machine.music, machine.at("elsewhere")).unwrap();
+    let Some(ui) = Tmux::open(&machine, &[]) else { return };
+    ui.until("the folder", |screen| screen.contains("as they are heard?") || screen.contains("not there"));
+    ui.keys("n 5");
+    ui.sees("folders not there");
+}

@@ -136,3 +136,41 @@ fn without_its_pretrained_half_deep_is_said_to_be_cuts() {
     machine.run(&["search", "model:cuts"]).exits(1);
     machine.run(&["search", "model:deep"]).exits(0);
 }
+
+#[test]
+fn a_library_in_a_folder_that_is_not_ours_can_be_read() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    machine.scan().exits(0);
+    // As a user who may write nothing there.
+    let as_nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
+    let nobody = |args: &[&str]| {
+        let command = machine.deepcuts(args);
+        let mut outer = std::process::Command::new(as_nobody[0]);
+        outer.args(&as_nobody[1..]).arg(command.get_program()).args(command.get_args()).envs(machine.environment());
+        outer
+    };
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(machine.dir.path(), open).unwrap();
+    if !nobody(&["--version"]).output().is_ok_and(|ran| ran.status.success()) {
+        println!("skipped: nobody else can be played here");
+        return;
+    }
+    let run = |args: &[&str]| support::Ran(nobody(args).output().unwrap());
+    assert_eq!(run(&["status", "--format", "json"]).exits(0).json()["heard"], 1);
+    assert!(run(&["show", machine.music.to_str().unwrap()]).exits(0).out().contains("Jazz"));
+    let ran = run(&["correct", machine.music.to_str().unwrap(), "blues"]).exits(2);
+    assert_eq!(ran.err().matches("readonly").count(), 1, "{}", ran.err());
+}
+
+#[test]
+fn a_file_that_failed_is_no_work_that_waits() {
+    let machine = Machine::new();
+    machine.wav("jazz4.wav", 1);
+    machine.wav("refuse.wav", 2);
+    machine.scan().exits(1);
+    let status = machine.run(&["status", "--format", "json"]).exits(0).json();
+    assert_eq!((&status["files"], &status["heard"], &status["backlog"]), (&2.into(), &1.into(), &0.into()));
+    // The last line of a scan says how to list what failed, also when it failed before.
+    assert!(machine.scan().exits(1).out().contains("`deepcuts scan --failed` lists them"));
+}

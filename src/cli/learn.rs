@@ -49,6 +49,9 @@ pub struct CorrectArgs {
     /// Take corrections from such a file; what is known already is left
     #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "list", "undo"])]
     pub import: Option<PathBuf>,
+    /// How `--list` is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
 }
 
 /// `review`

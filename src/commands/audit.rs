@@ -14,6 +14,7 @@ use super::{
     scan::cancel_on_signal,
     select,
     tag::recover,
+    talk,
     undo::genres,
     with_path,
     write::{self, How},
@@ -60,7 +61,8 @@ pub(super) fn run(desk: &Desk, args: &AuditArgs) -> anyhow::Result<Outcome> {
         }
         writeln!(out, "{count} findings in {} files", files.len())?;
     }
-    Ok(if count == 0 { Outcome::Good } else { Outcome::Partly })
+    let nowhere = files.is_empty() && !args.query.is_empty();
+    Ok(if count == 0 && !nowhere { Outcome::Good } else { Outcome::Partly })
 }
 
 fn find(store: &Store, files: &[FileRow], rules: &Rules) -> anyhow::Result<Found> {
@@ -152,7 +154,7 @@ fn fix(desk: &Desk, store: &Store, found: &Found, args: &AuditArgs) -> anyhow::R
         }
     }
     for (path, reason) in &refused {
-        eprintln!("deepcuts: {}: {}", clean_path(path), clean(reason));
+        talk(format_args!("deepcuts: {}: {}", clean_path(path), clean(reason)));
     }
     let mut written = None;
     if !args.dry_run {

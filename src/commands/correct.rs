@@ -6,14 +6,15 @@ use std::{
 };
 
 use anyhow::Context;
+use serde_json::json;
 
-use super::{Desk, Outcome, library_path, status::when, write::ask};
+use super::{Desk, Outcome, library_path, status::when, talk, with_path, write::ask};
 use crate::{
-    cli::CorrectArgs,
+    cli::{CorrectArgs, Form},
     corrections::{exchange, like},
     genre::Genre,
     search::{Hit, formats},
-    store::{NewCorrection, Origin, Span, Store},
+    store::{Correction, NewCorrection, Origin, Span, Store},
     text::{clean, clean_path},
     track::Source,
 };
@@ -27,13 +28,19 @@ pub(super) fn run(desk: &Desk, args: &CorrectArgs) -> anyhow::Result<Outcome> {
         return import(&store, from);
     }
     if args.list {
-        return list(&store);
+        return list(&store, args.format);
     }
     if args.undo {
         return undo(&store);
     }
     let Some(path) = &args.path else { anyhow::bail!("which file? `deepcuts correct FILE jazz=60 blues=40`") };
     let genres = args.genres.iter().map(|text| weighted(text)).collect::<anyhow::Result<Vec<_>>>()?;
+    let weighed = args.genres.iter().filter(|text| text.contains('=')).count();
+    // The others would weigh one each: next to nothing beside a 60.
+    anyhow::ensure!(
+        weighed == 0 || weighed == args.genres.len(),
+        "give every genre a weight, or none: jazz=60 blues=40"
+    );
     let settle_only = genres.is_empty() && (args.lock || args.unlock);
     anyhow::ensure!(!genres.is_empty() || settle_only, "which genre? `deepcuts correct FILE jazz=60 blues=40`");
     let span = args.span.as_deref().map(span).transpose()?;
@@ -69,7 +76,7 @@ pub(super) fn run(desk: &Desk, args: &CorrectArgs) -> anyhow::Result<Outcome> {
             counted(all.len() - tracks.len())
         );
         if !ask(&format!("Correct all {}? `deepcuts correct --undo` takes it back. [y/N] ", all.len()))? {
-            eprintln!("nothing was corrected");
+            talk("nothing was corrected");
             return Ok(Outcome::Good);
         }
     }
@@ -85,7 +92,7 @@ pub(super) fn run(desk: &Desk, args: &CorrectArgs) -> anyhow::Result<Outcome> {
         if kept.kept == 0 && kept.locked.len() == 1 {
             anyhow::bail!("{whose}: locked; say --unlock with it to correct it all the same");
         }
-        eprintln!("deepcuts: {} locked, and left as they are ({whose})", counted(kept.locked.len()));
+        talk(format_args!("deepcuts: {} locked, and left as they are ({whose})", counted(kept.locked.len())));
     }
     writeln!(std::io::stdout(), "{} corrected; `deepcuts correct --undo` takes it back", counted(kept.kept))?;
     Ok(Outcome::Good)
@@ -106,7 +113,7 @@ fn said(
         if taxonomy.resolve(name).is_none() {
             let meant =
                 taxonomy.suggest(name).map(|g| format!("; did you mean {}?", taxonomy.name(g))).unwrap_or_default();
-            eprintln!("deepcuts: {} is a new genre{meant}", clean(name));
+            talk(format_args!("deepcuts: {} is a new genre{meant}", clean(name)));
         }
     }
     Ok(tracks.iter().map(|&track| NewCorrection { track, span, genres: genres.to_vec() }).collect())
@@ -161,7 +168,7 @@ fn alike(
     .map(|(n, why)| format!("{n} {why}"))
     .collect();
     let left = if left.is_empty() { String::new() } else { format!("; left alone: {}", left.join(", ")) };
-    eprintln!("deepcuts: {} alike{left}", found.tracks.len());
+    talk(format_args!("deepcuts: {} alike{left}", found.tracks.len()));
     let new = |track| NewCorrection { track, span: None, genres: genres.to_vec() };
     Ok(found.tracks.iter().map(|near| (new(near.track), Origin::Like)).collect())
 }
@@ -259,14 +266,14 @@ fn clock(text: &str) -> Option<u64> {
 fn undo(store: &Store) -> anyhow::Result<Outcome> {
     let Some(batch) = store.last_act()? else {
         let stands = store.corrections(None)?.iter().any(|c| c.undone_ms.is_none());
-        eprintln!(
+        talk(format_args!(
             "deepcuts: {}",
             if stands {
                 "all that was said is locked; `deepcuts correct FILE --unlock` lets go"
             } else {
                 "there is no correction to take back"
             }
-        );
+        ));
         return Ok(Outcome::Partly);
     };
     let n = store.undo_corrections(batch)?;
@@ -274,9 +281,21 @@ fn undo(store: &Store) -> anyhow::Result<Outcome> {
     Ok(Outcome::Good)
 }
 
-fn list(store: &Store) -> anyhow::Result<Outcome> {
+fn list(store: &Store, format: Form) -> anyhow::Result<Outcome> {
     let mut out = std::io::stdout().lock();
     let all = store.corrections(None)?;
+    if format == Form::Json {
+        let row = |c: &Correction| -> anyhow::Result<serde_json::Value> {
+            // No path where no file is known to hold the track any more.
+            Ok(match store.files_of(c.track)?.first() {
+                Some(file) => with_path(&file.path, document(c)),
+                None => document(c),
+            })
+        };
+        let rows = all.iter().map(row).collect::<anyhow::Result<Vec<_>>>()?;
+        writeln!(out, "{:#}", json!({ "corrections": rows }))?;
+        return Ok(if all.is_empty() { Outcome::Partly } else { Outcome::Good });
+    }
     for c in &all {
         let genres: Vec<String> = c.genres.iter().map(|(g, w)| format!("{g}={w}")).collect();
         let path = store.files_of(c.track)?.first().map_or_else(|| "(no file)".to_owned(), |f| clean_path(&f.path));
@@ -285,6 +304,15 @@ fn list(store: &Store) -> anyhow::Result<Outcome> {
         writeln!(out, "{}  {path}  {}{span}{undone}", when(c.at_ms), clean(&genres.join(" ")))?;
     }
     Ok(if all.is_empty() { Outcome::Partly } else { Outcome::Good })
+}
+
+/// What the listener said, for JSON.
+pub(super) fn document(c: &Correction) -> serde_json::Value {
+    let genres: serde_json::Map<_, _> = c.genres.iter().map(|(g, w)| (g.clone(), (*w).into())).collect();
+    json!({
+        "genres": genres, "span_ms": c.span.map(|s| [s.start_ms, s.end_ms]), "origin": c.origin.name(), "act": c.batch,
+        "at_ms": c.at_ms, "undone_ms": c.undone_ms,
+    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use super::{Desk, Outcome, scan::ears_setup};
 use crate::{
     cli::{DoctorArgs, Form},
     ears, paths,
+    search::Searcher,
+    text::told,
 };
 
 /// Checks in order: (what, finding, whether it is all right).
@@ -33,7 +35,6 @@ fn examine(desk: &Desk) -> Findings {
     let p = &desk.paths;
     let there = |path: &std::path::Path| if path.exists() { "" } else { " (not there: defaults)" };
     all.push(("settings", format!("{}{}", p.config.display(), there(&p.config)), true));
-    all.push(("index", p.index.display().to_string(), true));
     all.push(("log", p.log.display().to_string(), true));
     match paths::ears() {
         Ok(path) => all.push(("ears", path.display().to_string(), true)),
@@ -77,7 +78,7 @@ fn examine(desk: &Desk) -> Findings {
                 Err(reason) => all.push(("device", reason, false)),
             }
         }
-        Err(error) => all.push(("model", format!("{error:#}"), false)),
+        Err(error) => all.push(("model", told(error.as_ref()), false)),
     }
     all.push((
         "codecs",
@@ -93,6 +94,7 @@ fn examine(desk: &Desk) -> Findings {
         true,
     ));
     if !p.database.exists() {
+        all.push(("index", format!("{} (none yet)", p.index.display()), true));
         all.push(("database", format!("{} (none yet: `deepcuts scan DIR`)", p.database.display()), true));
         return all;
     }
@@ -108,8 +110,23 @@ fn examine(desk: &Desk) -> Findings {
             );
             all.push(("database", text, true));
             all.extend(damage.into_iter().map(|line| ("database", line, false)));
+            all.push(("index", index(desk), true));
         }
-        Err(error) => all.push(("database", format!("{error:#}"), false)),
+        Err(error) => all.push(("database", told(error.as_ref()), false)),
     }
     all
+}
+
+/// What the search index knows. It is a cache: one that is behind or cannot be used is no fault, and made good by the
+/// next search.
+fn index(desk: &Desk) -> String {
+    let path = desk.paths.index.display();
+    let known = || -> anyhow::Result<String> {
+        let store = desk.reader()?;
+        let searcher = Searcher::open(&desk.paths.index, &store)?;
+        let (heard, known) = searcher.reader().coverage()?;
+        let behind = if searcher.reader().is_behind(&store)? { "; behind, the next search brings it up" } else { "" };
+        Ok(format!("{path}: {known} files, {heard} heard{behind}"))
+    };
+    known().unwrap_or_else(|error| format!("{}; the next search makes it anew", told(error.as_ref())))
 }

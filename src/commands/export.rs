@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::{Desk, Outcome, search::playlist};
+use super::{Desk, Outcome, search::playlist, talk};
 use crate::{
     cli::{ExportArgs, ExportForm},
     genre::Taxonomy,
@@ -30,7 +30,7 @@ pub(super) fn run(desk: &Desk, args: &ExportArgs) -> anyhow::Result<Outcome> {
     let answer = desk.searcher(&store)?.run(&store, &taxonomy, &query, SearchOptions::default())?;
     save(args, &|out| write(out, args, &answer))?;
     if let Some(path) = &args.output {
-        eprintln!("{} of {} tracks: {}", answer.hits.len(), answer.coverage.known, clean_path(path));
+        talk(format_args!("{} of {} tracks: {}", answer.hits.len(), answer.coverage.known, clean_path(path)));
     }
     Ok(if answer.count > 0 { Outcome::Good } else { Outcome::Partly })
 }
@@ -44,7 +44,7 @@ fn smart(args: &ExportArgs, query: &Query, taxonomy: &Taxonomy) -> anyhow::Resul
         anyhow::anyhow!("a smart playlist of Navidrome cannot say: {}", clauses.join("; "))
     })?;
     save(args, &|out| Ok(writeln!(out, "{list:#}")?))?;
-    eprintln!("it asks the shares in the files' tags: [tags] write_shares, and docs/tags.md for Navidrome's settings");
+    talk("it asks the shares in the files' tags: [tags] write_shares, and docs/tags.md for Navidrome's settings");
     Ok(Outcome::Good)
 }
 
@@ -89,10 +89,10 @@ fn write(mut out: &mut dyn Write, args: &ExportArgs, answer: &Answer) -> anyhow:
                 args.relative_to.as_deref().context("which folder is MPD's music_directory? --relative-to DIR")?;
             let music = super::library_path(music)?;
             for path in export::mpd_stickers(&mut out, &answer.hits, &music)? {
-                eprintln!(
+                talk(format_args!(
                     "deepcuts: {}: left out: not in the music directory, or its name has a line break",
                     clean_path(path)
-                );
+                ));
             }
         }
     }

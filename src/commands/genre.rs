@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::json;
 
-use super::{Desk, Outcome};
+use super::{Desk, Outcome, talk};
 use crate::{
     cli::{Form, GenreArgs, GenreCommand},
     store::GenreAct,
@@ -21,7 +21,7 @@ pub(super) fn run(desk: &Desk, args: &GenreArgs) -> anyhow::Result<Outcome> {
                     Ok(Outcome::Good)
                 }
                 None => {
-                    eprintln!("deepcuts: there is no change of the genres to take back");
+                    talk("deepcuts: there is no change of the genres to take back");
                     Ok(Outcome::Partly)
                 }
             };

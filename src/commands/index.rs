@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::talk;
+use super::{talk, talk_part};
 use crate::{search::index::Keeper, store::Store, text::clean};
 
 /// How long an index may take to be made before anything is said of it.
@@ -48,7 +48,7 @@ pub(super) fn indexing() -> impl FnMut(u64, u64) {
             return;
         }
         if terminal {
-            eprint!("\rindexing {done} of {total}{}", if done == total { "\n" } else { "" });
+            talk_part(format_args!("\rindexing {done} of {total}{}", if done == total { "\n" } else { "" }));
         } else if !said {
             talk(format_args!("deepcuts: indexing {total} files"));
         }

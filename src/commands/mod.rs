@@ -41,6 +41,7 @@ use crate::{
     log::{self, Talk},
     paths::Paths,
     store::Store,
+    text::with_path,
 };
 
 /// How a command ended.
@@ -160,6 +161,11 @@ fn talk(line: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// Part of a line on stderr, as [`talk`].
+fn talk_part(part: impl std::fmt::Display) {
+    let _ = write!(std::io::stderr(), "{part}");
+}
+
 /// `path` as the library keeps it: absolute, links in the folders above resolved, its own name kept.
 ///
 /// # Errors
@@ -179,19 +185,4 @@ pub fn library_path(path: &std::path::Path) -> anyhow::Result<PathBuf> {
 #[must_use]
 pub fn colours() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::io::stdout().is_terminal()
-}
-
-/// `object` with a path in front: as text, and as bytes where it is not UTF-8.
-fn with_path(path: &std::path::Path, object: serde_json::Value) -> serde_json::Value {
-    let mut with = serde_json::Map::new();
-    with.insert("path".to_owned(), path.to_string_lossy().into());
-    if path.to_str().is_none()
-        && let Ok(bytes) = serde_json::to_value(deepcuts_protocol::Base64(crate::track::path_bytes(path).to_vec()))
-    {
-        with.insert("path_bytes".to_owned(), bytes);
-    }
-    if let serde_json::Value::Object(object) = object {
-        with.extend(object);
-    }
-    with.into()
 }

@@ -14,6 +14,7 @@ use super::{
     retrain::follow,
     scan::{cancel_on_signal, ears_setup_for},
     status::when,
+    talk, with_path,
 };
 use crate::{
     cli::{Form, ModelsArgs, ModelsCommand},
@@ -43,7 +44,7 @@ fn choose(desk: &Desk, wanted: &str) -> anyhow::Result<Outcome> {
     let (path, card) = models::find(&store, &desk.paths, wanted)?;
     let path = std::path::absolute(&path).with_context(|| clean_path(&path))?;
     if store.current_model()?.is_some_and(|m| m.card.id() == card.id()) {
-        eprintln!("deepcuts: {} is in force already", clean(&card.name));
+        talk(format_args!("deepcuts: {} is in force already", clean(&card.name)));
         return Ok(Outcome::Partly);
     }
     let setup = ears_setup_for(desk, path)?;
@@ -51,7 +52,7 @@ fn choose(desk: &Desk, wanted: &str) -> anyhow::Result<Outcome> {
     let settings = &desk.config.ears.model;
     let chosen = models::choose(&store, &setup, &card, settings, &cancel, &mut |done, total| {
         if done == total {
-            eprintln!("deepcuts: named {total} tracks");
+            talk(format_args!("deepcuts: named {total} tracks"));
         }
     })?;
     let Some(chosen) = chosen else { return Ok(Outcome::Interrupted) };
@@ -59,7 +60,9 @@ fn choose(desk: &Desk, wanted: &str) -> anyhow::Result<Outcome> {
     writeln!(std::io::stdout(), "{} is in force; `deepcuts models rollback` takes it back", clean(&card.name))?;
     if chosen.to_hear > 0 {
         let n = chosen.to_hear;
-        eprintln!("deepcuts: {n} files were heard by another network; the next `deepcuts scan` hears them again");
+        talk(format_args!(
+            "deepcuts: {n} files were heard by another network; the next `deepcuts scan` hears them again"
+        ));
     }
     Ok(Outcome::Good)
 }
@@ -67,7 +70,7 @@ fn choose(desk: &Desk, wanted: &str) -> anyhow::Result<Outcome> {
 fn rollback(desk: &Desk) -> anyhow::Result<Outcome> {
     let store = desk.store()?;
     let Some(back) = models::roll_back(&store, &desk.config.ears.model)? else {
-        eprintln!("deepcuts: there is nothing to take back: the settings choose the model");
+        talk("deepcuts: there is nothing to take back: the settings choose the model");
         return Ok(Outcome::Partly);
     };
     follow(desk, &store);
@@ -161,7 +164,7 @@ fn mine(desk: &Desk, format: Form) -> anyhow::Result<Outcome> {
 fn print_mine(out: &mut impl Write, mine: &Mine) -> anyhow::Result<()> {
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     if mine.tracks + mine.learned == 0 {
-        eprintln!("deepcuts: no track was corrected yet; `deepcuts review` lists those worth asking about");
+        talk("deepcuts: no track was corrected yet; `deepcuts review` lists those worth asking about");
         return Ok(());
     }
     if mine.tracks > 0 {
@@ -239,7 +242,7 @@ fn list(desk: &Desk, format: Form) -> anyhow::Result<Outcome> {
         let card = match ModelCard::read_for(&path) {
             Ok(card) => card,
             Err(e) => {
-                eprintln!("deepcuts: {}", clean(&e.to_string()));
+                talk(format_args!("deepcuts: {}", clean(&e.to_string())));
                 continue;
             }
         };
@@ -280,9 +283,7 @@ fn judged(card: &ModelCard) -> &'static str {
 }
 
 fn document(path: &Path, card: &ModelCard, used: bool) -> serde_json::Value {
-    serde_json::json!({
-        "path": path.to_string_lossy(), "used": used, "clip_accuracy": accuracy(card), "card": card,
-    })
+    with_path(path, serde_json::json!({"used": used, "clip_accuracy": accuracy(card), "card": card}))
 }
 
 fn show(desk: &Desk, model: &str, format: Form) -> anyhow::Result<Outcome> {

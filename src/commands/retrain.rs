@@ -12,6 +12,7 @@ use super::{
     Desk, Outcome,
     index::IndexKeeper,
     scan::{cancel_on_signal, ears_setup},
+    talk, talk_part,
     train::Show,
     write::ask,
 };
@@ -44,11 +45,11 @@ pub(super) fn run(desk: &Desk, args: &RetrainArgs) -> anyhow::Result<Outcome> {
     let proposal = match propose(&store, &plan, &cancel) {
         Ok(proposal) => proposal,
         Err(RetrainError::TooLittle(lack)) => {
-            eprintln!("deepcuts: {}", clean(&lack));
+            talk(format_args!("deepcuts: {}", clean(&lack)));
             return Ok(Outcome::Partly);
         }
         Err(RetrainError::Stopped) => {
-            eprintln!("deepcuts: stopped; nothing was changed");
+            talk("deepcuts: stopped; nothing was changed");
             return Ok(Outcome::Interrupted);
         }
         Err(error) => return Err(error.into()),
@@ -72,12 +73,12 @@ pub(super) fn run(desk: &Desk, args: &RetrainArgs) -> anyhow::Result<Outcome> {
             writeln!(out, "{} is in force; `deepcuts models rollback` takes it back", clean(name))?;
             if facts.to_hear > 0 {
                 let n = facts.to_hear;
-                eprintln!(
+                talk(format_args!(
                     "deepcuts: {n} files were heard by another network; the next `deepcuts scan` hears them again"
-                );
+                ));
             }
         }
-        None => eprintln!("deepcuts: nothing was changed"),
+        None => talk("deepcuts: nothing was changed"),
         _ => {}
     }
     if args.format == Form::Json {
@@ -102,19 +103,25 @@ fn propose(store: &Store, plan: &Plan<'_>, cancel: &Arc<AtomicBool>) -> Result<P
 fn tell(step: Step) {
     match step {
         Step::Lessons { tracks, artists, new_genres, too_few } => {
-            eprintln!("deepcuts: learning from {tracks} corrected tracks of {artists} artists");
+            talk(format_args!("deepcuts: learning from {tracks} corrected tracks of {artists} artists"));
             if !new_genres.is_empty() {
-                eprintln!("deepcuts: new to the model: {}", clean(&new_genres.join(", ")));
+                talk(format_args!("deepcuts: new to the model: {}", clean(&new_genres.join(", "))));
             }
             for (genre, n) in too_few {
-                eprintln!("deepcuts: {}: {n} corrected tracks are too few for a genre of its own yet", clean(&genre));
+                talk(format_args!(
+                    "deepcuts: {}: {n} corrected tracks are too few for a genre of its own yet",
+                    clean(&genre)
+                ));
             }
         }
         Step::Naming { done, total } => {
             if std::io::stderr().is_terminal() {
-                eprint!("\rdeepcuts: named {done} of {total} tracks{}", if done == total { "\n" } else { "" });
+                talk_part(format_args!(
+                    "\rdeepcuts: named {done} of {total} tracks{}",
+                    if done == total { "\n" } else { "" }
+                ));
             } else if done == total {
-                eprintln!("deepcuts: named {total} tracks");
+                talk(format_args!("deepcuts: named {total} tracks"));
             }
         }
         Step::Learning(_) => {}
@@ -127,7 +134,7 @@ fn agreed(args: &RetrainArgs, facts: &Facts) -> anyhow::Result<bool> {
     }
     if !std::io::stdin().is_terminal() {
         let full = if args.full { " --full" } else { "" };
-        eprintln!("deepcuts: `deepcuts retrain{full} --yes` puts it in force");
+        talk(format_args!("deepcuts: `deepcuts retrain{full} --yes` puts it in force"));
         return Ok(false);
     }
     let what = match facts.report.depth {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::json;
 
-use super::{Desk, Outcome, with_path};
+use super::{Desk, Outcome, talk, with_path};
 use crate::{
     cli::{Form, ReviewArgs},
     corrections::review::{self, Asked},
@@ -34,7 +34,7 @@ pub(super) fn run(desk: &Desk, args: &ReviewArgs) -> anyhow::Result<Outcome> {
     }
     out.flush()?;
     if queue.is_empty() {
-        eprintln!("deepcuts: nothing to ask about: all that was heard is corrected, or nothing was heard yet");
+        talk("deepcuts: nothing to ask about: all that was heard is corrected, or nothing was heard yet");
         return Ok(Outcome::Partly);
     }
     Ok(Outcome::Good)
@@ -46,15 +46,10 @@ fn hit(store: &Store, asked: &Asked) -> anyhow::Result<Option<Hit>> {
 }
 
 fn row(asked: &Asked, hit: &Hit) -> serde_json::Value {
-    let shares: serde_json::Map<String, serde_json::Value> = hit
-        .mix
-        .iter()
-        .flat_map(|mix| mix.won().iter().map(|(g, _)| (g.slug().to_owned(), mix.share(g).into())))
-        .collect();
     with_path(
         &hit.path,
         json!({
-            "title": hit.title, "artist": hit.artist, "mix": shares, "doubt": asked.doubt, "unsure": asked.unsure,
+            "title": hit.title, "artist": hit.artist, "mix": hit.mix.as_ref().map(formats::shares), "doubt": asked.doubt, "unsure": asked.unsure,
             "look_alikes": asked.look_alikes, "novelty": asked.novelty, "reason": asked.reason,
         }),
     )

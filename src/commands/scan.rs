@@ -53,9 +53,11 @@ pub(super) fn run(desk: &Desk, args: &ScanArgs) -> anyhow::Result<Outcome> {
     following.index.close(&store);
     show.stop();
     hooks.close(&cancel);
-    let outcome = end(&report?)?;
     let (written, refused) = following.tags.count();
-    if following.tags.on() {
+    let outcome = end(&report?, args.format, (written, refused))?;
+    if args.format == Form::Json {
+        // All of it is in the document.
+    } else if following.tags.on() {
         writeln!(std::io::stdout(), "{written} tagged, {refused} refused; `deepcuts undo` takes them back")?;
     } else if std::io::stdout().is_terminal() && store.stats()?.heard > 0 && store.runs()?.is_empty() {
         writeln!(
@@ -238,7 +240,7 @@ pub(super) fn span(seconds: f64) -> String {
     }
 }
 
-fn end(report: &Report) -> anyhow::Result<Outcome> {
+fn end(report: &Report, format: Form, (tagged, refused): (u64, u64)) -> anyhow::Result<Outcome> {
     for root in &report.roots_missing {
         talk(format_args!(
             "deepcuts: {}: not there, or nothing in it (unmounted?); what the library knows of it is kept",
@@ -261,8 +263,19 @@ fn end(report: &Report) -> anyhow::Result<Outcome> {
     let done = report.heard + report.known;
     let rate =
         if done > 0 { format!(", {:.1} tracks/s", done as f64 / report.seconds.max(1e-3)) } else { String::new() };
-    let list = if report.failed > 0 { "; `deepcuts scan --failed` lists them" } else { "" };
-    writeln!(std::io::stdout(), "{} in {}{rate}{list}", parts.join(", "), span_exact(report.seconds))?;
+    let list = if report.failed + report.skipped > 0 { "; `deepcuts scan --failed` lists them" } else { "" };
+    if format == Form::Json {
+        let roots: Vec<_> = report.roots_missing.iter().map(|root| with_path(root, serde_json::json!({}))).collect();
+        let answer = serde_json::json!({
+            "seen": report.seen, "heard": report.heard, "known": report.known, "unchanged": report.unchanged,
+            "gone": report.gone, "pending": report.pending.len(), "skipped": report.skipped, "failed": report.failed,
+            "roots_missing": roots, "tagged": tagged, "refused": refused,
+            "seconds": report.seconds, "interrupted": report.cancelled,
+        });
+        writeln!(std::io::stdout(), "{answer:#}")?;
+    } else {
+        writeln!(std::io::stdout(), "{} in {}{rate}{list}", parts.join(", "), span_exact(report.seconds))?;
+    }
     if let Some(reason) = &report.fatal {
         anyhow::bail!("{reason}");
     }

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use anyhow::Context as _;
 use unicode_width::UnicodeWidthStr;
 
-use super::{Desk, Outcome, index::indexing};
+use super::{Desk, Outcome, index::indexing, talk, talk_part};
 use crate::{
     cli::{SearchArgs, SearchForm},
     genre::Taxonomy,
@@ -45,8 +45,14 @@ fn saved(desk: &Desk, args: &SearchArgs) -> anyhow::Result<Option<Outcome>> {
     let mut out = std::io::stdout();
     if args.saved {
         let searches = desk.reader()?.searches()?;
-        for (name, query) in &searches {
-            writeln!(out, "@{}  {}", clean(name), clean(query))?;
+        match args.format {
+            SearchForm::Table => {
+                for (name, query) in &searches {
+                    writeln!(out, "@{}  {}", clean(name), clean(query))?;
+                }
+            }
+            SearchForm::Json => writeln!(out, "{:#}", serde_json::json!({ "searches": searches }))?,
+            _ => anyhow::bail!("--saved is written as a table or as json"),
         }
         return Ok(Some(if searches.is_empty() { Outcome::Partly } else { Outcome::Good }));
     }
@@ -97,7 +103,7 @@ fn print(
         SearchForm::M3u8 => playlist(out, &answer.hits, None)?,
     }
     if args.explain && (args.format != SearchForm::Table || args.null) {
-        eprint!("{}", explain(query, answer, taxonomy));
+        talk_part(format_args!("{}", explain(query, answer, taxonomy)));
     }
     Ok(())
 }
@@ -109,7 +115,7 @@ pub(super) fn playlist(
     relative_to: Option<&std::path::Path>,
 ) -> anyhow::Result<()> {
     for path in formats::m3u8(out, hits, relative_to)? {
-        eprintln!("deepcuts: {}: left out, for no playlist holds a line break", crate::text::clean_path(path));
+        talk(format_args!("deepcuts: {}: left out, for no playlist holds a line break", crate::text::clean_path(path)));
     }
     Ok(())
 }

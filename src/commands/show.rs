@@ -6,10 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Desk, Outcome, library_path, status::when};
+use super::{Desk, Outcome, library_path, status::when, talk, with_path};
 use crate::{
     cli::{Form, ShowArgs},
     genre::Taxonomy,
+    search::formats,
     store::{FileRow, Store},
     text::{clean, clean_path},
     track::Mix,
@@ -30,8 +31,10 @@ pub(super) fn run(desk: &Desk, args: &ShowArgs) -> anyhow::Result<Outcome> {
             outcome = Outcome::Partly;
             let reason = store.failures()?.into_iter().find(|f| library_path(named).is_ok_and(|p| p == f.path));
             match reason {
-                Some(f) => eprintln!("deepcuts: {}: {}: {}", clean_path(named), f.stage, clean(&f.reason)),
-                None => eprintln!("deepcuts: {}: not in the library; `deepcuts scan` it first", clean_path(named)),
+                Some(f) => talk(format_args!("deepcuts: {}: {}: {}", clean_path(named), f.stage, clean(&f.reason))),
+                None => {
+                    talk(format_args!("deepcuts: {}: not in the library; `deepcuts scan` it first", clean_path(named)))
+                }
             }
         }
         for file in files {
@@ -148,8 +151,6 @@ fn letter(taxonomy: &Taxonomy, genre: &crate::genre::Genre) -> char {
 
 fn document(store: &Store, file: &FileRow) -> anyhow::Result<serde_json::Value> {
     let mix = store.mix(file.track)?;
-    let shares: Option<serde_json::Map<_, _>> =
-        mix.as_ref().map(|m| m.won().iter().map(|(g, _)| (g.to_string(), m.share(g).into())).collect());
     let timeline = store.timeline(file.track)?.map(|(start_ms, chunk_ms, line)| {
         let chunks: Vec<_> = line
             .iter()
@@ -158,20 +159,15 @@ fn document(store: &Store, file: &FileRow) -> anyhow::Result<serde_json::Value> 
         serde_json::json!({"start_ms": start_ms, "chunk_ms": chunk_ms, "chunks": chunks})
     });
     let analysis = store.analysis(file.track)?;
-    let mut document = serde_json::json!({
-        "path": file.path.to_string_lossy(), "present": file.present, "format": file.format,
+    let said: Vec<_> = store.corrections(Some(file.track))?.iter().map(super::correct::document).collect();
+    let known = serde_json::json!({
+        "present": file.present, "format": file.format,
         "duration_ms": file.duration_ms, "tags": file.tags, "written_genres": file.written_genres,
-        "mix": shares, "unsure": mix.as_ref().map(Mix::unsure_share), "source": mix.as_ref().map(Mix::source),
-        "timeline": timeline,
+        "mix": mix.as_ref().map(formats::shares), "unsure": mix.as_ref().map(formats::unsure), "source": mix.as_ref().map(Mix::source),
+        "timeline": timeline, "corrections": said,
         "model": analysis.as_ref().map(|a| &a.model), "feature_version": analysis.as_ref().map(|a| a.feature_version),
     });
-    if file.path.to_str().is_none()
-        && let Some(object) = document.as_object_mut()
-    {
-        let bytes = deepcuts_protocol::Base64(crate::track::path_bytes(&file.path).to_vec());
-        object.insert("path_bytes".to_owned(), serde_json::to_value(bytes)?);
-    }
-    Ok(document)
+    Ok(with_path(&file.path, known))
 }
 
 /// 75,000 ms as 1:15.

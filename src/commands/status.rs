@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{Desk, Outcome, scan::span};
+use super::{Desk, Outcome, scan::span, with_path};
 use crate::{
     cli::{Form, StatusArgs},
     pipeline::RATE,
@@ -14,16 +14,14 @@ pub(super) fn run(desk: &Desk, args: &StatusArgs) -> anyhow::Result<Outcome> {
     let store = desk.reader()?;
     let ((stats, genres), roots) = (store.overview()?, store.roots()?);
     let model = store.current_model()?;
-    let backlog = stats.files - stats.heard;
+    let backlog = stats.files.saturating_sub(stats.heard + stats.given_up);
     let rate: Option<f64> = store.meta(RATE)?.and_then(|text| text.parse().ok());
     let listener = Role::holder(&desk.paths.lock());
     let mut out = std::io::stdout().lock();
     if args.format == Form::Json {
         let roots: Vec<_> = roots
             .iter()
-            .map(|(path, present, at)| {
-                serde_json::json!({"path": path.to_string_lossy(), "present": present, "reconciled_ms": at})
-            })
+            .map(|(path, present, at)| with_path(path, serde_json::json!({"present": present, "reconciled_ms": at})))
             .collect();
         let genres: serde_json::Map<_, _> = genres.iter().map(|(slug, _, n)| (slug.clone(), (*n).into())).collect();
         let answer = serde_json::json!({

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     Desk, Outcome, colours, readers,
     scan::cancel_on_signal,
-    select,
+    select, talk,
     write::{self, How},
 };
 use crate::{
@@ -59,7 +59,15 @@ pub(super) fn run(desk: &Desk, args: &TagArgs) -> anyhow::Result<Outcome> {
     let limit = args.max_bytes.as_deref().map(bytes).transpose()?;
     let cancel = cancel_on_signal()?;
     let files = select::files(desk, &store, &args.query)?;
-    anyhow::ensure!(!files.is_empty(), "there is nothing in the library yet; `deepcuts scan DIR` listens to a folder");
+    if files.is_empty() {
+        let known = !args.query.is_empty() || store.stats()?.files > 0;
+        anyhow::ensure!(known, "there is nothing in the library yet; `deepcuts scan DIR` listens to a folder");
+        if args.format == Form::Json {
+            writeln!(std::io::stdout(), "{:#}", document(&[], &[], &Counts::default(), None))?;
+        }
+        talk("deepcuts: no file that is there answers; nothing to write");
+        return Ok(Outcome::Partly);
+    }
     let taxonomy = store.taxonomy()?;
 
     let bar = write::bar(files.len(), "looking");
@@ -119,9 +127,14 @@ pub(super) fn run(desk: &Desk, args: &TagArgs) -> anyhow::Result<Outcome> {
             size(limit)
         );
     }
+    if !show {
+        for (path, reason) in &apart {
+            talk(format_args!("deepcuts: {}: {}", clean_path(path), clean(reason)));
+        }
+    }
     out.flush()?;
     let how = How { yes: args.yes, hard_links: args.hard_links, no_undo: args.no_undo };
-    let what = if args.query.is_empty() { "all".to_owned() } else { args.query.join(" ") };
+    let what = if args.query.is_empty() { "all".to_owned() } else { select::text(&args.query) };
     let Some(wrote) = write::write(desk, &store, &items, &rules, &what, &how, &cancel)? else {
         return Ok(Outcome::Good);
     };
@@ -148,7 +161,7 @@ pub(super) fn run(desk: &Desk, args: &TagArgs) -> anyhow::Result<Outcome> {
 /// Resolve what a crash left, and say so.
 pub(super) fn recover(store: &Store) -> anyhow::Result<()> {
     for recovered in tags::recover(store)? {
-        eprintln!("deepcuts: {}: a write was interrupted: {}", clean_path(&recovered.path), recovered.what);
+        talk(format_args!("deepcuts: {}: a write was interrupted: {}", clean_path(&recovered.path), recovered.what));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::IsTerminal,
+    io::{IsTerminal, Write},
     path::{Path, PathBuf},
     sync::atomic::Ordering,
 };
@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context as _;
 use deepcuts_protocol::{CurvePoint, FrontEnd, LabelledFile, Split, TrainJob, TrainSay, TrainSource, WirePath};
 
-use super::{Desk, Outcome, scan::cancel_on_signal};
+use super::{Desk, Outcome, scan::cancel_on_signal, talk, talk_part};
 use crate::{
     cli::{SplitBy, TrainArgs},
     ears, paths,
@@ -148,62 +148,64 @@ impl Show {
             TrainSay::Started { device, clips, genres, runs, .. } => {
                 self.runs = runs;
                 let genres: Vec<String> = genres.iter().map(|g| clean(g).into_owned()).collect();
-                eprintln!(
+                talk(format_args!(
                     "deepcuts: {clips} clips, {} genres ({}), {runs} runs, on {device}",
                     genres.len(),
                     genres.join(" ")
-                );
+                ));
             }
             TrainSay::Hearing { done, total, failed } => {
                 if self.terminal() {
-                    eprint!("\rdeepcuts: heard {done} of {total} files, {failed} failed ");
+                    talk_part(format_args!("\rdeepcuts: heard {done} of {total} files, {failed} failed "));
                     if done == total {
-                        eprintln!();
+                        talk("");
                     }
                 } else if done == total || done % 100 == 0 {
-                    eprintln!("deepcuts: heard {done} of {total} files, {failed} failed");
+                    talk(format_args!("deepcuts: heard {done} of {total} files, {failed} failed"));
                 }
             }
-            TrainSay::Skipped { path, reason } => eprintln!("deepcuts: {}: {}", clean_path(&path.0), clean(&reason)),
+            TrainSay::Skipped { path, reason } => {
+                talk(format_args!("deepcuts: {}: {}", clean_path(&path.0), clean(&reason)))
+            }
             TrainSay::Run { fold, seed, from_step, steps } => {
                 self.run += 1;
                 self.steps = steps;
                 self.curve.clear();
                 let from = if from_step > 0 { format!(", going on from step {from_step}") } else { String::new() };
-                eprintln!("deepcuts: run {} of {}: fold {fold}, seed {seed}{from}", self.run, self.runs);
+                talk(format_args!("deepcuts: run {} of {}: fold {fold}, seed {seed}{from}", self.run, self.runs));
             }
             TrainSay::Curve { point, eta_s, .. } => {
                 self.curve.push(point);
                 let line = self.line(point, eta_s);
                 if !self.short {
-                    eprintln!("{line}");
+                    talk(format_args!("{line}"));
                 } else if self.terminal() {
-                    eprint!("\r{line}\u{1b}[K");
+                    talk_part(format_args!("\r{line}\u{1b}[K"));
                 }
             }
             TrainSay::Ran { score } => {
                 self.scores.push(score.clip_accuracy);
-                eprintln!(
+                talk(format_args!(
                     "deepcuts: fold {} seed {}: {:.1} % of {} clips right, {:.1} % of the chunks",
                     score.fold,
                     score.seed,
                     score.clip_accuracy * 100.0,
                     score.clips,
                     score.chunk_accuracy * 100.0
-                );
+                ));
             }
-            TrainSay::Stopping => eprintln!("deepcuts: stopped; the best so far is kept, `--resume` goes on"),
-            TrainSay::Note { text } => eprintln!("deepcuts: {}", clean(&text)),
+            TrainSay::Stopping => talk("deepcuts: stopped; the best so far is kept, `--resume` goes on"),
+            TrainSay::Note { text } => talk(format_args!("deepcuts: {}", clean(&text))),
             TrainSay::Retrained { .. } => {}
             TrainSay::Done { path, clip_accuracy } => {
                 if self.short && !self.curve.is_empty() && self.terminal() {
-                    eprintln!();
+                    talk("");
                 }
                 if let Some(a) = clip_accuracy {
-                    eprintln!("deepcuts: {:.1} % of the held-out clips right", a * 100.0);
+                    talk(format_args!("deepcuts: {:.1} % of the held-out clips right", a * 100.0));
                 }
                 if let Some(path) = path.filter(|_| !self.quiet_end) {
-                    println!("{}", clean_path(&path.0));
+                    let _ = writeln!(std::io::stdout(), "{}", clean_path(&path.0));
                 }
             }
             // An error of the whole, not a remark.

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use crossbeam_channel::bounded;
 
-use super::{Desk, Outcome};
+use super::{Desk, Outcome, talk};
 use crate::{
     config::Config,
     text::{clean, clean_path},
@@ -51,7 +51,7 @@ pub(super) fn run(desk: &Desk) -> anyhow::Result<Outcome> {
     };
     drop(events);
     if app.is_listening() {
-        eprintln!("deepcuts: stopping; what was heard is kept (Ctrl-C to stop at once)");
+        talk("deepcuts: stopping; what was heard is kept (Ctrl-C to stop at once)");
     }
     workers.stop();
     ended?;

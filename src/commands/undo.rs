@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::json;
 
-use super::{Desk, Outcome, scan::cancel_on_signal, select, tag, with_path, write};
+use super::{Desk, Outcome, scan::cancel_on_signal, select, tag, talk, with_path, write};
 use crate::{
     cli::{Form, UndoArgs},
     hooks::Hooks,
@@ -27,7 +27,7 @@ pub(super) fn run(desk: &Desk, args: &UndoArgs) -> anyhow::Result<Outcome> {
         (_, Some(since), _) => (Undo::Since(now_ms() - ago(since)?), format!("since {since} ago")),
         (_, _, false) => {
             let files = select::files(desk, &store, &args.query)?;
-            (Undo::Files(files.iter().map(|file| file.id).collect()), args.query.join(" "))
+            (Undo::Files(files.iter().map(|file| file.id).collect()), select::text(&args.query))
         }
         _ => (Undo::Last, "the last run".to_owned()),
     };
@@ -79,7 +79,9 @@ pub(super) fn run(desk: &Desk, args: &UndoArgs) -> anyhow::Result<Outcome> {
     let bar = write::bar(list.len(), "taking back");
     let report = undo(&store, &list, &what, &rules.joiner, options, &mut |back, result| {
         if let Err(refusal) = result {
-            bar.suspend(|| eprintln!("deepcuts: {}: skipped: {}", clean_path(&back.path), clean(&refusal.reason)));
+            bar.suspend(|| {
+                talk(format_args!("deepcuts: {}: skipped: {}", clean_path(&back.path), clean(&refusal.reason)))
+            });
         }
         bar.inc(1);
         !cancel.load(Ordering::SeqCst)

@@ -7,10 +7,11 @@ use std::{
 };
 
 use anyhow::Context;
+use serde_json::json;
 
-use super::{Desk, Outcome};
+use super::{Desk, Outcome, with_path};
 use crate::{
-    cli::{BackupArgs, PruneArgs, RestoreArgs},
+    cli::{BackupArgs, Form, PruneArgs, RestoreArgs},
     role::Role,
     store::{Store, StoreError, now_ms},
     text::clean_path,
@@ -23,15 +24,27 @@ pub(super) fn prune(desk: &Desk, args: &PruneArgs) -> anyhow::Result<Outcome> {
     let before = now_ms() - i64::from(args.days) * DAY_MS;
     let gone = store.missing_since(before)?;
     let mut out = std::io::stdout().lock();
-    for path in &gone {
-        writeln!(out, "{}", clean_path(path))?;
+    if args.format == Form::Table {
+        for path in &gone {
+            writeln!(out, "{}", clean_path(path))?;
+        }
     }
-    if args.dry_run {
-        writeln!(out, "{} would be forgotten", gone.len())?;
-        return Ok(Outcome::Good);
+    let forgotten = if args.dry_run {
+        0
+    } else {
+        let _role = Role::take(&desk.paths.lock())?;
+        store.prune_missing(before)?
+    };
+    match (args.format, args.dry_run) {
+        (Form::Json, _) => {
+            let files: Vec<_> = gone.iter().map(|path| with_path(path, json!({}))).collect();
+            writeln!(out, "{:#}", json!({"files": files, "forgotten": forgotten}))?;
+        }
+        (Form::Table, true) => writeln!(out, "{} would be forgotten", gone.len())?,
+        (Form::Table, false) => {
+            writeln!(out, "{forgotten} forgotten; corrections are kept, should the audio come back")?;
+        }
     }
-    let _role = Role::take(&desk.paths.lock())?;
-    writeln!(out, "{} forgotten; corrections are kept, should the audio come back", store.prune_missing(before)?)?;
     Ok(Outcome::Good)
 }
 
@@ -44,6 +57,7 @@ pub(super) fn backup(desk: &Desk, args: &BackupArgs) -> anyhow::Result<Outcome> 
 }
 
 pub(super) fn restore(desk: &Desk, args: &RestoreArgs) -> anyhow::Result<Outcome> {
+    anyhow::ensure!(args.from.exists(), "{}: there is no such file", clean_path(&args.from));
     let _role = Role::take(&desk.paths.lock())?;
     // It must be a library that this program reads, and whole, before anything is moved.
     let backup = Store::open_backup(&args.from)?;

@@ -11,7 +11,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Desk, talk};
+use super::{Desk, talk, talk_part};
 use crate::{
     config::Tags as Rules,
     hooks::Hooks,
@@ -58,7 +58,7 @@ pub(super) fn write(
             "this would be the first write into your files: look at it with --dry-run, then say --yes"
         );
         if !ask(&format!("Write genres into {} files? `deepcuts undo` takes it back. [y/N] ", items.len()))? {
-            eprintln!("nothing was written");
+            talk("nothing was written");
             return Ok(None);
         }
     }
@@ -92,17 +92,17 @@ pub(super) fn write(
     let report = writer.end()?;
     hooks.close(cancel);
     if report.renamed > 0 {
-        eprintln!(
+        talk(format_args!(
             "deepcuts: {} files were replaced by renaming: their file system cannot exchange names, so a change made in \
              that very moment would not have been seen",
             report.renamed
-        );
+        ));
     }
     Ok(Some(Wrote { run, report, interrupted }))
 }
 
 pub(super) fn ask(question: &str) -> anyhow::Result<bool> {
-    eprint!("{question}");
+    talk_part(format_args!("{question}"));
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

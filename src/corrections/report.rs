@@ -18,7 +18,7 @@ use super::{
 use crate::{
     genre::Genre,
     store::{Shift, Store},
-    text::{clean, clean_path},
+    text::{clean, clean_path, with_path},
 };
 
 /// A label that the rest contradicts, with its file.
@@ -245,9 +245,9 @@ impl Facts {
         json!({
             "candidate": self.name, "parent": self.parent,
             "passed": self.verdict.passed, "reasons": self.verdict.reasons, "report": self.report,
-            "doubts": self.doubts.iter().map(|d| json!({
-                "path": d.path.to_string_lossy(), "said": d.said, "heard": d.heard, "score": d.score,
-            })).collect::<Vec<_>>(),
+            "doubts": self.doubts.iter().map(|d| with_path(&d.path, json!({
+                "said": d.said, "heard": d.heard, "score": d.score,
+            }))).collect::<Vec<_>>(),
             "left_out": self.left_out, "to_hear": self.to_hear,
             // As the reports of training have them. The last fit held nothing out: it has no accuracy to show there.
             "runs": self.runs.iter().filter(|r| r.fold < self.folds()).map(|r| json!({
@@ -258,10 +258,9 @@ impl Facts {
                 "flows": p.flows.iter().map(|(from, to, n)| json!({
                     "from": slug(from), "to": slug(to), "tracks": n,
                 })).collect::<Vec<_>>(),
-                "biggest": self.changes.iter().map(|c| json!({
-                    "path": c.path.to_string_lossy(), "from": slug(&c.shift.before), "to": slug(&c.shift.after),
-                    "moved": c.shift.moved,
-                })).collect::<Vec<_>>(),
+                "biggest": self.changes.iter().map(|c| with_path(&c.path, json!({
+                    "from": slug(&c.shift.before), "to": slug(&c.shift.after), "moved": c.shift.moved,
+                }))).collect::<Vec<_>>(),
             },
         })
     }

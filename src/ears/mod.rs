@@ -12,6 +12,7 @@ mod work;
 use std::{
     collections::{HashMap, VecDeque},
     io::{BufRead, BufReader, Write},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -323,6 +324,9 @@ impl Process {
         if setup.workers > 0 {
             command.args(["--workers", &setup.workers.to_string()]);
         }
+        // Ctrl-C on a terminal is for the desk, which lets them finish what they have begun: in a group of their own they
+        // do not hear of it. They end when the desk does, for it is then that their stdin closes.
+        command.process_group(0);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

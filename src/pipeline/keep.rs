@@ -24,8 +24,9 @@ use crate::{
 /// it is decoded.
 const WAITING: usize = 64;
 
-/// Time between two commits that others are told of: what was heard is searchable so soon.
-const TELL: Duration = Duration::from_millis(1000);
+/// Time between two commits that others are told of; twice that while the writer is never idle. What was heard is in the
+/// index so soon, and two seconds are what is promised.
+const TELL: Duration = Duration::from_millis(750);
 
 /// Time between two looks at the room on the disk.
 const CHECK: Duration = Duration::from_secs(1);

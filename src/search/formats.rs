@@ -73,6 +73,18 @@ fn share(won: u32, mix: &Mix) -> f64 {
     (f64::from(won) / f64::from(mix.chunks()) * DECIMALS).round() / DECIMALS
 }
 
+/// The shares of a mix by genre, for JSON.
+#[must_use]
+pub fn shares(mix: &Mix) -> Map<String, Value> {
+    mix.won().iter().map(|(genre, won)| (genre.slug().to_owned(), share(*won, mix).into())).collect()
+}
+
+/// The share that no genre won, for JSON.
+#[must_use]
+pub fn unsure(mix: &Mix) -> f64 {
+    share(mix.unsure(), mix)
+}
+
 /// A track of a JSON answer.
 #[must_use]
 pub fn track(hit: &Hit) -> Value {
@@ -85,11 +97,8 @@ pub fn track(hit: &Hit) -> Value {
     track.insert("artist".into(), json!(hit.artist));
     track.insert("album".into(), json!(hit.album));
     let mix = hit.mix.as_ref();
-    let shares: Map<String, Value> = mix
-        .map(|mix| mix.won().iter().map(|(genre, won)| (genre.slug().to_owned(), share(*won, mix).into())).collect())
-        .unwrap_or_default();
-    track.insert("mix".into(), shares.into());
-    track.insert("unsure".into(), json!(mix.map(|mix| share(mix.unsure(), mix))));
+    track.insert("mix".into(), mix.map(shares).unwrap_or_default().into());
+    track.insert("unsure".into(), json!(mix.map(unsure)));
     track.insert("source".into(), json!(mix.map(|mix| mix.source().name())));
     Value::Object(track)
 }

@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
-use rustix::fs::StatVfsMountFlags;
+use rustix::fs::{Access, StatVfsMountFlags};
 
 use super::{Result, Store, StoreError, now_ms};
 
@@ -84,7 +84,7 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let read_only = rustix::fs::statvfs(path).is_ok_and(|s| s.f_flag.contains(StatVfsMountFlags::RDONLY));
         let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
-        let mut store = if read_only && !has_log {
+        let mut store = if (read_only && !has_log) || is_closed_to_us(path) {
             // There is no place for a log beside it, and nobody to share one with.
             Self::connect(&unchanging(path), flags | OpenFlags::SQLITE_OPEN_URI)?
         } else {
@@ -208,6 +208,14 @@ fn unchanging(path: &Path) -> PathBuf {
         }
     }
     (uri + "?immutable=1").into()
+}
+
+/// Whether the library at `path` lies in a folder that we may not write to, and nobody has it open: whoever has keeps a
+/// log and its index there, and SQLite reads along.
+fn is_closed_to_us(path: &Path) -> bool {
+    let folder = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    rustix::fs::access(folder, Access::WRITE_OK).is_err()
+        && ["-wal", "-shm"].iter().all(|log| !beside(path, log).exists())
 }
 
 /// Move a damaged database, with its log, out of the way under a name that says so.

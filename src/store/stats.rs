@@ -21,6 +21,8 @@ pub struct Stats {
     pub corrected: u64,
     /// Files that could not be heard.
     pub failures: u64,
+    /// Files that are there, not heard, and will not be before they change: they failed.
+    pub given_up: u64,
     /// Models known.
     pub models: u64,
 }
@@ -94,6 +96,11 @@ fn stats_in(conn: &Connection, here: &Here) -> rusqlite::Result<Stats> {
         )?,
         corrected: files_of("SELECT track_id FROM mixes WHERE source = 'user'")?,
         failures: rows_in("SELECT COUNT(*) FROM failures")?,
+        given_up: rows_in(
+            "SELECT COUNT(*) FROM failures JOIN files USING (path) WHERE state = 'present' AND NOT EXISTS
+             (SELECT 1 FROM analyses WHERE analyses.track_id = files.track_id
+              AND model_id = (SELECT value FROM meta WHERE key = 'current_model'))",
+        )?,
         models: rows_in("SELECT COUNT(*) FROM models")?,
     })
 }

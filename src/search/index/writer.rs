@@ -18,8 +18,9 @@ use crate::store::{Store, now_ms};
 /// Commit after so many files: each commit makes a segment, and many small ones are slow to search.
 const COMMIT_FILES: usize = 5_000;
 
-/// Or after so long, so that what is heard can soon be found.
-const COMMIT_AFTER: Duration = Duration::from_secs(2);
+/// Or when the last commit was so long ago: what is heard can be found within two seconds, of which the writer of the
+/// library takes most before it tells of it.
+const COMMIT_AFTER: Duration = Duration::from_millis(500);
 
 /// Changes read at once.
 const BATCH: usize = 1_000;
@@ -39,9 +40,9 @@ pub struct Indexer {
     /// Up to which change the last commit went, and how far it was learned since.
     committed: i64,
     learned: i64,
-    /// Files learned since the last commit, and when the first was.
+    /// Files learned since the last commit, and when that was.
     waiting: usize,
-    since: Instant,
+    since: Option<Instant>,
 }
 
 impl std::fmt::Debug for Indexer {
@@ -103,7 +104,7 @@ impl Indexer {
             committed: stamp.seq,
             learned: stamp.seq,
             waiting: 0,
-            since: Instant::now(),
+            since: None,
         })
     }
 
@@ -196,9 +197,6 @@ impl Indexer {
                 }
             }
             self.writer.run(operations).map_err(wrap(&self.path))?;
-            if self.waiting == 0 {
-                self.since = Instant::now();
-            }
             self.learned = last;
             self.waiting += files.len();
             count += files.len();
@@ -206,7 +204,7 @@ impl Indexer {
                 self.commit(store)?;
             }
         }
-        if self.waiting > 0 && self.since.elapsed() >= COMMIT_AFTER {
+        if self.waiting > 0 && self.since.is_none_or(|at| at.elapsed() >= COMMIT_AFTER) {
             self.commit(store)?;
         }
         Ok(count)
@@ -226,6 +224,7 @@ impl Indexer {
         commit(&mut self.writer, &stamp).map_err(wrap(&self.path))?;
         self.committed = self.learned;
         self.waiting = 0;
+        self.since = Some(Instant::now());
         Ok(store.set_index_watermark(self.committed)?)
     }
 

@@ -112,7 +112,9 @@ impl Parser<'_, '_> {
         const SURE: [&str; 6] = ["mostly", "mainly", "a lot of", "plenty of", "a bit of", "a touch of"];
         for phrase in SURE {
             let length = self.phrase_at(self.at, phrase);
-            let Some(word) = self.word_at(self.at + length).filter(|_| length > 0) else { continue };
+            // Three letters may well be a word; they get a hint, and no error.
+            let sure = |word: &String| length > 0 && word.chars().count() > 3;
+            let Some(word) = self.word_at(self.at + length).filter(sure) else { continue };
             if let Some(genre) = self.grammar.taxonomy.suggest(&word) {
                 let name = self.grammar.taxonomy.name(genre);
                 let place = self.tokens.get(self.at + length).map_or(0..0, |token| token.span.clone());

@@ -20,7 +20,7 @@ use crate::{
     search::index::Keeper,
     store::Store,
     tags::{self, TagKeeper},
-    text::clean_path,
+    text::{clean_path, told},
     tui::{
         data::{Job, JobState, thousands},
         event::{Ask, Done, Said},
@@ -54,7 +54,7 @@ pub fn run(
         match listen(roots, retry_failed, asked, out, context, nudge, cancel, hooks, &shown) {
             Ok(()) => {}
             Err(error) => {
-                let said = Said::note(format!("{error:#}"));
+                let said = Said::note(told(error.as_ref()));
                 out.done(Done::Job(job(&Progress::default(), JobState::Failed, said.text.clone())));
                 out.done(Done::Said(said));
             }
@@ -129,6 +129,8 @@ struct Following<'a> {
     current: Arc<Progress>,
     /// Say how the scan ended even when it found nothing to do.
     aloud: bool,
+    /// Roots that were not there, and that was said.
+    missed: Vec<PathBuf>,
     index: Keeper,
     tags: TagKeeper,
 }
@@ -168,6 +170,15 @@ impl Stay for Following<'_> {
     fn scanned(&mut self, report: &Report) {
         self.shown.set(None);
         self.nudge.look();
+        for root in &report.roots_missing {
+            // A polled root is looked for again and again.
+            if !self.missed.contains(root) {
+                self.missed.push(root.clone());
+                self.aloud = true;
+                let said = format!("{}: not there, or nothing in it; what is known of it is kept", clean_path(root));
+                self.out.done(Done::Said(Said::note(said)));
+            }
+        }
         let worth = report.heard + report.known + report.failed + report.gone > 0 || report.fatal.is_some();
         if !(worth || self.aloud) {
             return;
@@ -234,7 +245,8 @@ fn listen(
         let index = Keeper::new(context.paths.index.clone());
         let tags = TagKeeper::new(&context.config.tags, context.auto_write.load(Ordering::Relaxed), hooks, cancel);
         let current = Arc::default();
-        let mut following = Following { nudge, out, shown, cancel, current, aloud: asked, index, tags };
+        let missed = Vec::new();
+        let mut following = Following { nudge, out, shown, cancel, current, aloud: asked, missed, index, tags };
         following.learn(&store, true);
         let listened = (|| -> anyhow::Result<()> {
             let roots = whole(named.clone());
@@ -286,6 +298,7 @@ fn said(report: &Report) -> String {
         (report.pending.len() as u64, "still changing"),
         (report.skipped, "skipped, they failed before"),
         (report.failed, "failed"),
+        (report.roots_missing.len() as u64, "folders not there"),
     ] {
         if n > 0 {
             parts.push(format!("{} {what}", thousands(n as usize)));

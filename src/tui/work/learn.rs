@@ -18,7 +18,7 @@ use crate::{
         retrain::{self, Plan, Proposal, RetrainError, Step},
     },
     store::Store,
-    text::{clean, clean_path},
+    text::{clean, clean_path, told},
     tui::{
         data::{Row, thousands},
         event::{Ask, Done, Said},
@@ -54,7 +54,7 @@ pub fn run(mail: &Mailbox<Ask>, out: &Out, context: &Context, nudge: &Mailbox<Wi
         match answered {
             Ok(()) => {}
             Err(error) if about_model => out.bad(error),
-            Err(error) => learner.tell(News::Failed(clean(&format!("{error:#}")).into_owned())),
+            Err(error) => learner.tell(News::Failed(told(error.as_ref()))),
         }
         nudge.look();
     }

@@ -169,7 +169,7 @@ fn a_recording_of_hours_takes_any_weights_that_an_import_may_have() {
     let machine = Machine::new();
     let file = machine.wav("jazz3000.wav", 1);
     machine.run(&["scan", machine.music.to_str().unwrap()]).exits(0);
-    machine.run(&["correct", file.to_str().unwrap(), "zouk=2", "jazz"]).exits(0);
+    machine.run(&["correct", file.to_str().unwrap(), "zouk=2", "jazz=1"]).exits(0);
     let mut json = machine.run(&["correct", "--export", "-"]).exits(0).json();
     json["corrections"][0]["genres"] = serde_json::json!({"zouk": 1_000_000, "jazz": 500_000});
     json["corrections"][0]["at_ms"] = 1_900_000_000_000_i64.into();

@@ -55,8 +55,7 @@ pub fn tap(
                 continue;
             }
             if !listening {
-                let what =
-                    format!("listening to {} clips through {}", set.clips.len() - clips.len(), trunk.display());
+                let what = format!("listening to {} clips through {}", set.clips.len() - clips.len(), trunk.display());
                 say(TrainSay::Note { text: what });
                 listening = true;
             }

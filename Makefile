@@ -119,7 +119,7 @@ install: ## into PREFIX (/usr/local), below DESTDIR when set; builds first, unle
 	done
 	rm -rf "$(sharedir)/deepcuts/models"
 	cp -R models "$(sharedir)/deepcuts/models"
-	cd "$(sharedir)/deepcuts/models" && rm -rf *.runs leaky authors-*
+	cd "$(sharedir)/deepcuts/models" && rm -rf *.runs leaky sturm authors-*
 	@if [ -f vendor/musicnn/musicnn.safetensors ]; then \
 	    install -d "$(sharedir)/doc/deepcuts/musicnn"; \
 	    install -m 644 vendor/musicnn/LICENSE.md "$(sharedir)/doc/deepcuts/musicnn"; \

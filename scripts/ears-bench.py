@@ -1,10 +1,11 @@
 """How the ears use the cores, and how much memory: some tracks, on one core and on all of them.
 
-    python3 scripts/ears-bench.py EARS MODEL.safetensors TRACK... [--times N] [--memory]
+    python3 scripts/ears-bench.py EARS MODEL.safetensors TRACK... [--times N] [--memory | --each]
 
 Asks one `serve` for all tracks N times over (default 4; nothing is remembered between two times) and prints tracks a
 second, CPU seconds a track without the start, and the most memory that it had; first on one core, then on all. With
---memory on all cores only, and how much it had after every tenth of the tracks.
+--memory on all cores only, and how much it had after every tenth of the tracks. With --each on one core only, and
+every track by itself.
 """
 
 import argparse
@@ -28,8 +29,8 @@ def heard(ears, model, tracks, cores):
     assert json.loads(serve.stdout.readline())["say"] == "ready"
 
     def cpu():
-        fields = pathlib.Path(f"/proc/{serve.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        tasks = pathlib.Path(f"/proc/{serve.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
     def memory(what):
         status = pathlib.Path(f"/proc/{serve.pid}/status").read_text()
@@ -64,9 +65,15 @@ def main():
     arguments.add_argument("tracks", nargs="+", metavar="track")
     arguments.add_argument("--times", type=int, default=4)
     arguments.add_argument("--memory", action="store_true")
+    arguments.add_argument("--each", action="store_true")
     given = arguments.parse_args()
     tracks = given.tracks * given.times
     cores = sorted(os.sched_getaffinity(0))
+    if given.each:
+        for track in given.tracks:
+            _, cpu, _, _ = heard(given.ears, given.model, [track] * given.times, {cores[0]})
+            print(f"{cpu / given.times:.3f} s of CPU a time  {track}")
+        return
     walls = []
     for some in (set(cores),) if given.memory else ({cores[0]}, set(cores)):
         wall, cpu, tenths, most = heard(given.ears, given.model, tracks, some)

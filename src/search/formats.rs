@@ -73,16 +73,16 @@ fn share(won: u32, mix: &Mix) -> f64 {
     (f64::from(won) / f64::from(mix.chunks()) * DECIMALS).round() / DECIMALS
 }
 
-/// The shares of a mix by genre, for JSON.
+/// The shares of a mix by genre, for JSON: not rounded, so that with `unsure` they sum to 1.
 #[must_use]
 pub fn shares(mix: &Mix) -> Map<String, Value> {
-    mix.won().iter().map(|(genre, won)| (genre.slug().to_owned(), share(*won, mix).into())).collect()
+    mix.won().iter().map(|(genre, _)| (genre.slug().to_owned(), mix.share(genre).into())).collect()
 }
 
 /// The share that no genre won, for JSON.
 #[must_use]
 pub fn unsure(mix: &Mix) -> f64 {
-    share(mix.unsure(), mix)
+    mix.unsure_share()
 }
 
 /// A track of a JSON answer.

@@ -24,7 +24,7 @@ use crate::model::{Arch, CutsShape, ModelError, arch, arch::Net, to_vec};
 const BEGINNINGS: usize = 4;
 
 /// The set as the part of `arch` that learns is given it. With a `floor` above 0 the trunk hears every clip once more, with
-/// a lower floor (see [`lower_floor`]).
+/// a floor that is lower by so much of the range.
 ///
 /// # Errors
 /// When there is no trunk, when what it gives cannot be kept, or when it was cancelled.

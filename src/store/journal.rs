@@ -384,12 +384,20 @@ impl Store {
         self.wrap(self.conn.query_row("SELECT patch FROM tag_writes WHERE id = ?1", [write], |r| r.get(0)))
     }
 
-    /// Forget the ways back of writes made before `ms`; the rest of the journal stays.
+    /// Forget the ways back of writes that were `age_ms` old, now and when the run before this one began: one jump of
+    /// the clock drops none. The rest of the journal stays.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn prune_patches(&self, ms: i64) -> Result<usize> {
-        self.atomically(|conn| conn.execute("UPDATE tag_writes SET patch = NULL WHERE at_ms < ?1", [ms]))
+    pub fn prune_patches(&self, age_ms: i64) -> Result<usize> {
+        self.atomically(|conn| {
+            conn.execute(
+                "UPDATE tag_writes SET patch = NULL
+                 WHERE patch IS NOT NULL
+                     AND at_ms < MIN(?1, (SELECT started_ms FROM tag_runs ORDER BY id DESC LIMIT 1)) - ?2",
+                params![now_ms(), age_ms],
+            )
+        })
     }
 
     /// All runs, the newest first.

@@ -197,7 +197,7 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// What the store says.
     pub fn begin(store: &'a Store, what: &str, options: Options, undo_days: u32) -> Result<Self, StoreError> {
-        store.prune_patches(crate::store::now_ms() - i64::from(undo_days) * DAY_MS)?;
+        store.prune_patches(i64::from(undo_days) * DAY_MS)?;
         Ok(Self { store, run: store.begin_run("tag", what)?, options, report: Report::default() })
     }
 

@@ -20,7 +20,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tantivy::{Index, IndexReader, ReloadPolicy, collector::Count};
+use tantivy::{Index, IndexReader, ReloadPolicy, TantivyError, collector::Count, directory::error::LockError};
 
 pub use collect::{Found, Ranked};
 pub use document::{largest, values_of, words_of};
@@ -124,10 +124,21 @@ impl std::fmt::Debug for Reader {
     }
 }
 
+/// What Tantivy says of an index that cannot be read. That it may not be locked is no damage, and would keep one that is
+/// made anew from being read, too.
+fn damaged(path: &Path) -> impl Fn(TantivyError) -> IndexError {
+    move |error| match error {
+        TantivyError::LockFailure(LockError::IoError(why), _) => {
+            IndexError::Io { path: path.into(), source: std::io::Error::new(why.kind(), why.to_string()) }
+        }
+        other => IndexError::Unusable { path: path.into(), why: Unusable::Damaged(other.to_string()) },
+    }
+}
+
 /// Open the index in `path` and check whose it is.
 fn open(path: &Path, store: &Store) -> Result<(Index, Fields, Stamp), IndexError> {
     let unusable = |why| IndexError::Unusable { path: path.into(), why };
-    let damaged = |e: tantivy::TantivyError| unusable(Unusable::Damaged(e.to_string()));
+    let damaged = damaged(path);
     if !path.join("meta.json").exists() {
         let empty = std::fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none());
         return Err(unusable(if empty {
@@ -136,9 +147,9 @@ fn open(path: &Path, store: &Store) -> Result<(Index, Fields, Stamp), IndexError
             Unusable::Damaged("its list of parts is gone".into())
         }));
     }
-    let index = Index::open_in_dir(path).map_err(damaged)?;
+    let index = Index::open_in_dir(path).map_err(&damaged)?;
     let (wanted, fields) = schema();
-    let payload = index.load_metas().map_err(damaged)?.payload.unwrap_or_default();
+    let payload = index.load_metas().map_err(&damaged)?.payload.unwrap_or_default();
     let Ok(stamp) = serde_json::from_str::<Stamp>(&payload) else { return Err(unusable(Unusable::Outdated)) };
     if index.schema() != wanted || stamp.layout != LAYOUT {
         return Err(unusable(Unusable::Outdated));
@@ -169,12 +180,7 @@ impl Reader {
     /// [`IndexError::Unusable`] with the reason, when it has to be made first.
     pub fn open(path: &Path, store: &Store) -> Result<Self, IndexError> {
         let (index, fields, stamp) = open(path, store)?;
-        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(
-            |e: tantivy::TantivyError| IndexError::Unusable {
-                path: path.into(),
-                why: Unusable::Damaged(e.to_string()),
-            },
-        )?;
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(damaged(path))?;
         Ok(Self { path: path.into(), fields, index, reader, seq: AtomicI64::new(stamp.seq) })
     }
 

@@ -8,7 +8,7 @@ use std::{
 use tantivy::{Index, IndexWriter, TantivyError, Term, directory::error::LockError, indexer::UserOperation};
 
 use super::{
-    IndexError, Stamp, Unusable,
+    IndexError, Stamp, Unusable, damaged,
     document::document,
     open,
     schema::{Fields, LAYOUT, register, schema},
@@ -90,9 +90,7 @@ impl Indexer {
 
     fn on(path: &Path, index: &Index, fields: Fields, stamp: Stamp) -> Result<Self, IndexError> {
         // A damaged segment shows when it is opened for reading.
-        let damaged =
-            |e: TantivyError| IndexError::Unusable { path: path.into(), why: Unusable::Damaged(e.to_string()) };
-        index.reader().map_err(damaged)?;
+        index.reader().map_err(damaged(path))?;
         let writer: IndexWriter = index.writer_with_num_threads(1, WRITER_BYTES).map_err(wrap(path))?;
         // A writer that was killed left files whose names the next one would use again.
         writer.garbage_collect_files().wait().map_err(wrap(path))?;

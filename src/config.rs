@@ -13,6 +13,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::genre::Taxonomy;
+
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -123,7 +125,7 @@ pub struct Tags {
     pub undo_max_bytes: u64,
     /// Days that reverse patches are kept.
     pub undo_days: u32,
-    /// How a genre (by slug) is written, where it should differ.
+    /// How a genre is written, where it should differ.
     pub names: BTreeMap<String, String>,
 }
 
@@ -386,6 +388,22 @@ impl Config {
             .map_err(|e| fail(e.path().to_string(), e.inner().message().to_owned()))?;
         config.check().map_err(|what| ConfigError::Value { path: path.into(), what })?;
         Ok(config)
+    }
+
+    /// Where the settings name a genre that `taxonomy` does not list: a line each, for people. It may be one that is
+    /// still to come, so it is no error.
+    #[must_use]
+    pub fn unknown_genres(&self, taxonomy: &Taxonomy) -> Vec<String> {
+        let retain = self.tags.retain.iter().map(|name| ("tags.retain", name));
+        let names = self.tags.names.keys().map(|name| ("tags.names", name));
+        let aliases = self.search.aliases.values().map(|name| ("search.aliases", name));
+        let unknown = retain.chain(names).chain(aliases).filter(|(_, name)| taxonomy.resolve(name).is_none());
+        unknown
+            .map(|(key, name)| match taxonomy.suggest(name) {
+                Some(near) => format!("{key}: no genre {name:?} here; is it {}?", taxonomy.name(near)),
+                None => format!("{key}: no genre {name:?} here; `deepcuts genre list` has them"),
+            })
+            .collect()
     }
 
     fn check(&self) -> Result<(), String> {

@@ -69,6 +69,9 @@ pub(super) fn run(desk: &Desk, args: &TagArgs) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Partly);
     }
     let taxonomy = store.taxonomy()?;
+    for stranger in desk.config.unknown_genres(&taxonomy) {
+        talk(format_args!("deepcuts: {}", clean(&stranger)));
+    }
 
     let bar = write::bar(files.len(), "looking");
     let mut counts = Counts::default();

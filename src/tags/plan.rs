@@ -1,5 +1,7 @@
 //! What should stand in a file: pure, from what stands there, what we wrote, and what the track is made of.
 
+use std::collections::HashMap;
+
 use crate::{
     config::{Policy, Tags as Rules},
     genre::{Genre, Taxonomy},
@@ -47,6 +49,8 @@ impl Kept {
 #[must_use]
 pub fn names(mix: &Mix, taxonomy: &Taxonomy, rules: &Rules) -> Vec<String> {
     let retained: Vec<Genre> = rules.retain.iter().filter_map(|name| taxonomy.canonical(name)).collect();
+    let own_names: HashMap<Genre, &String> =
+        rules.names.iter().filter_map(|(genre, own)| Some((taxonomy.canonical(genre)?, own))).collect();
     let named = mix
         .won()
         .iter()
@@ -54,7 +58,7 @@ pub fn names(mix: &Mix, taxonomy: &Taxonomy, rules: &Rules) -> Vec<String> {
         .filter(|(genre, _)| mix.share(genre) >= rules.min_share - 1e-9)
         .filter(|(genre, _)| retained.is_empty() || retained.contains(genre))
         .filter(|(genre, _)| mix.source() == Source::User || !taxonomy.is_hidden(genre))
-        .map(|(genre, _)| rules.names.get(genre.slug()).map_or_else(|| name(taxonomy, genre), Clone::clone));
+        .map(|(genre, _)| own_names.get(genre).map_or_else(|| name(taxonomy, genre), |own| (*own).clone()));
     let mut list = Vec::new();
     for name in named {
         // The settings may call two genres the same.
@@ -213,8 +217,10 @@ mod tests {
     fn rules_narrow_and_rename() {
         let m = mix(&[("jazz", 5), ("blues", 5)], 10, Source::Model);
         let rules = Rules { retain: list(&["blues"]), ..Rules::default() };
-        let rules = Rules { names: [("blues".to_owned(), "Blues & Roots".to_owned())].into(), ..rules };
-        assert_eq!(names(&m, &Taxonomy::builtin(), &rules), ["Blues & Roots"]);
+        for key in ["blues", "Blues"] {
+            let rules = Rules { names: [(key.to_owned(), "Blues & Roots".to_owned())].into(), ..rules.clone() };
+            assert_eq!(names(&m, &Taxonomy::builtin(), &rules), ["Blues & Roots"]);
+        }
         let verdict = decide(&[], None, Some(&m), 1, &Taxonomy::builtin(), &Rules::default());
         assert_eq!(verdict, write(&["Blues"]));
     }

@@ -165,6 +165,66 @@ fn corrections_survive_a_lost_database() {
 }
 
 #[test]
+fn what_was_made_of_the_genres_comes_with_the_corrections() {
+    let machine = library();
+    let song = machine.music.join("a/jazz8-0.wav");
+    machine.run(&["genre", "rename", "jazz", "Bop"]).exits(0);
+    machine.run(&["correct", song.to_str().unwrap(), "bop=60", "zouk=40"]).exits(0);
+    for act in [
+        &["merge", "rock", "pop"][..],
+        &["rename", "pop", "Radio"],
+        &["hide", "country"],
+        &["alias", "bop", "be-bop"],
+        &["hide", "disco"],
+    ] {
+        machine.run(&[&["genre"], act].concat()).exits(0);
+    }
+    machine.run(&["genre", "undo"]).exits(0);
+    let kept = machine.at("kept.json");
+    let kept = kept.to_str().unwrap();
+    let told = machine.run(&["correct", "--export", kept]).exits(0).out();
+    assert!(told.starts_with("1 corrections and 5 changes of the genres"), "{told}");
+
+    // A library that has heard nothing yet, and one that has: both end up with the genres of the first.
+    for heard_before in [false, true] {
+        let other = Machine::new();
+        let same = other.wav("elsewhere/jazz8-zero.wav", 0);
+        let rock = other.wav("elsewhere/rock8.wav", 9);
+        if heard_before {
+            other.scan().exits(0);
+        }
+        let told = other.run(&["correct", "--import", kept]).exits(0).out();
+        assert!(told.contains("1 taken over") && told.contains("5 changes of the genres done here too"), "{told}");
+        other.scan();
+        assert_eq!(mix(&other, &same), serde_json::json!({"bop": 0.6, "zouk": 0.4}));
+        assert_eq!(mix(&other, &rock), serde_json::json!({"radio": 1.0}));
+        assert_eq!(other.run(&["search", "mostly be-bop", "--format", "paths"]).exits(0).out().lines().count(), 1);
+        let listed = other.run(&["genre", "list", "--format", "json"]).exits(0).json();
+        let row =
+            |slug: &str| listed["genres"].as_array().unwrap().iter().find(|g| g["genre"] == slug).unwrap().clone();
+        assert_eq!((&row("country")["hidden"], &row("rock")["merged_into"]), (&true.into(), &"radio".into()));
+        // Twice is once; what is taken back here stays so; and it goes on to the next.
+        let changes = |m: &Machine| m.run(&["correct", "--export", "-"]).exits(0).json()["genre_changes"].clone();
+        assert_eq!(changes(&other), changes(&machine));
+        other.run(&["genre", "undo"]).exits(0);
+        assert!(!other.run(&["correct", "--import", kept]).exits(0).out().contains("of the genres"));
+        assert_eq!(changes(&other).as_array().unwrap().len(), 4);
+    }
+    // Where the name is taken, the rest is done and this is said.
+    let third = Machine::new();
+    third.wav("jazz8.wav", 0);
+    third.scan().exits(0);
+    third.run(&["genre", "rename", "metal", "Bop"]).exits(0);
+    let ran = third.run(&["correct", "--import", kept]).exits(0);
+    assert!(
+        ran.out().contains("4 changes") && ran.err().contains("Bop is there already"),
+        "{} {}",
+        ran.out(),
+        ran.err()
+    );
+}
+
+#[test]
 fn a_recording_of_hours_takes_any_weights_that_an_import_may_have() {
     let machine = Machine::new();
     let file = machine.wav("jazz3000.wav", 1);

@@ -472,6 +472,49 @@ fn two_genres_that_are_called_the_same_are_written_once() {
 }
 
 #[test]
+fn ways_back_are_kept_for_their_days_whatever_the_clock_says_once() {
+    let machine = Machine::new();
+    let run = |name: &str, seed| {
+        let path = machine.wav(name, seed);
+        let before = fs::read(&path).unwrap();
+        machine.scan().exits(0);
+        machine.run(&["tag", "--yes"]).exits(0);
+        (path, before)
+    };
+    let (one, before) = run("jazz8-1.wav", 1);
+    run("jazz8-2.wav", 2);
+    // To a clock that jumped two years ahead, all that was written before is two years old.
+    let two_years = 730_i64 * 24 * 3600 * 1000;
+    let journal = rusqlite::Connection::open(machine.database()).unwrap();
+    for sql in ["UPDATE tag_runs SET started_ms = started_ms - ?1", "UPDATE tag_writes SET at_ms = at_ms - ?1"] {
+        journal.execute(sql, [two_years]).unwrap();
+    }
+    let way = |run: &str| machine.run(&["undo", "--run", run, "--dry-run"]).exits(0).out();
+    run("jazz8-3.wav", 3);
+    assert!(way("1").contains("(1 byte for byte)"), "{}", way("1"));
+    machine.run(&["undo", "--run", "1"]).exits(0);
+    assert!(fs::read(&one).unwrap() == before);
+    // The run after it was begun at that clock, too.
+    run("jazz8-4.wav", 4);
+    assert!(way("2").contains("(0 byte for byte)"), "{}", way("2"));
+}
+
+#[test]
+fn a_genre_of_the_settings_that_nobody_knows_is_named() {
+    let machine = Machine::new();
+    let settings = fs::read_to_string(machine.at("config.toml")).unwrap();
+    let more = "[tags]\nretain = [\"jaz\", \"rock\"]\n[search.aliases]\n\"trip hop\" = \"Elektro\"\n";
+    fs::write(machine.at("config.toml"), format!("{settings}\n{more}")).unwrap();
+    machine.wav("jazz8.wav", 1);
+    machine.wav("rock8.wav", 2);
+    machine.scan().exits(0);
+    let said = machine.run(&["tag", "--dry-run"]).exits(0).err();
+    assert!(said.contains("tags.retain: no genre \"jaz\" here; is it Jazz?"), "{said}");
+    assert!(said.contains("search.aliases: no genre \"Elektro\"") && !said.contains("\"rock\""), "{said}");
+    assert!(machine.run(&["doctor"]).out().contains("! settings   tags.retain"));
+}
+
+#[test]
 fn a_huge_cover_keeps_nobody_from_the_title() {
     let Some((packages, ffmpeg)) = tools() else { return };
     let machine = Machine::new();

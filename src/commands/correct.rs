@@ -188,8 +188,16 @@ fn export(store: &Store, to: &Path) -> anyhow::Result<Outcome> {
     let mut copy = tempfile::NamedTempFile::new_in(folder).with_context(|| clean_path(to))?;
     copy.write_all(&json).and_then(|()| copy.as_file().sync_all()).with_context(|| clean_path(to))?;
     copy.persist(to).with_context(|| clean_path(to))?;
-    writeln!(std::io::stdout(), "{} corrections written to {}", document.corrections.len(), clean_path(to))?;
+    let mut what = format!("{} corrections", document.corrections.len());
+    if !document.genre_changes.is_empty() {
+        what += &format!(" and {}", of_genres(document.genre_changes.len()));
+    }
+    writeln!(std::io::stdout(), "{what} written to {}", clean_path(to))?;
     Ok(Outcome::Good)
+}
+
+fn of_genres(changes: usize) -> String {
+    format!("{changes} {} of the genres", if changes == 1 { "change" } else { "changes" })
 }
 
 fn import(store: &Store, from: &Path) -> anyhow::Result<Outcome> {
@@ -200,7 +208,7 @@ fn import(store: &Store, from: &Path) -> anyhow::Result<Outcome> {
     } else {
         std::fs::read(from).with_context(|| clean_path(from))?
     };
-    let imported = exchange::read(&json)
+    let (imported, changes) = exchange::read(&json)
         .and_then(|document| exchange::import(store, &document))
         .with_context(|| clean_path(from))?;
     let mut parts = vec![format!("{} taken over", imported.taken)];
@@ -212,6 +220,12 @@ fn import(store: &Store, from: &Path) -> anyhow::Result<Outcome> {
         if n > 0 {
             parts.push(format!("{n} {what}"));
         }
+    }
+    if changes.taken > 0 {
+        parts.push(format!("{} done here too", of_genres(changes.taken)));
+    }
+    for why in &changes.refused {
+        talk(format_args!("deepcuts: a change of the genres was left out: {}", clean(why)));
     }
     writeln!(std::io::stdout(), "{}", parts.join(", "))?;
     Ok(Outcome::Good)

@@ -28,10 +28,10 @@ pub(super) fn run(desk: &Desk, args: &GenreArgs) -> anyhow::Result<Outcome> {
         }
         GenreCommand::Rename { genre, name } => GenreAct::Rename { genre: genre.clone(), name: name.clone() },
         GenreCommand::Merge { genre, into } => GenreAct::Merge { genre: genre.clone(), into: into.clone() },
-        GenreCommand::Hide { genre } => GenreAct::Hide(genre.clone()),
-        GenreCommand::Show { genre } => GenreAct::Show(genre.clone()),
+        GenreCommand::Hide { genre } => GenreAct::Hide { genre: genre.clone() },
+        GenreCommand::Show { genre } => GenreAct::Show { genre: genre.clone() },
         GenreCommand::Alias { genre, word } => GenreAct::Alias { genre: genre.clone(), word: word.clone() },
-        GenreCommand::Unalias { word } => GenreAct::Unalias(word.clone()),
+        GenreCommand::Unalias { word } => GenreAct::Unalias { word: word.clone() },
     };
     let said = desk.store()?.change_genres(&act)?;
     writeln!(std::io::stdout(), "{}; `deepcuts genre undo` takes it back", clean(&said))?;

@@ -1,14 +1,16 @@
 //! Corrections as a file: they survive a lost database, and move between machines.
 //!
 //! What is keyed by the audio itself means the same track wherever it lies and whatever it is called; title and path
-//! are there for people. Taking the same file twice changes nothing, and what was taken back here stays so.
+//! are there for people. What was made of the genres (renamed, merged, hidden, other words) comes along, before the
+//! corrections that are in those names. Taking the same file twice changes nothing, and what was taken back here stays
+//! so.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    store::{Imported, NewImport, Origin, Span, Store, StoreError},
+    store::{GenreChange, Imported, NewImport, Origin, Span, Store, StoreError, TakenChanges},
     track::AudioId,
 };
 
@@ -22,6 +24,9 @@ pub struct Document {
     pub deepcuts_corrections: u32,
     /// Genres that are corrected to, slug to name as people write it.
     pub genres: BTreeMap<String, String>,
+    /// What was made of the genres and is in force, oldest first.
+    #[serde(default)]
+    pub genre_changes: Vec<GenreChange>,
     /// The corrections in force, oldest first.
     pub corrections: Vec<Entry>,
 }
@@ -98,7 +103,7 @@ pub fn export(store: &Store) -> Result<Document, StoreError> {
             locked: locks.contains(&c.track),
         });
     }
-    Ok(Document { deepcuts_corrections: VERSION, genres, corrections })
+    Ok(Document { deepcuts_corrections: VERSION, genres, genre_changes: store.genre_changes()?, corrections })
 }
 
 /// Read a file of corrections.
@@ -118,12 +123,12 @@ pub fn read(json: &[u8]) -> Result<Document, ExchangeError> {
     serde_json::from_slice(json).map_err(format)
 }
 
-/// Take corrections over, all or none. Tracks that the library does not hold yet are corrected too: they are known
+/// Take corrections over, and what was made of the genres that they name, all or none. Tracks that the library does not hold yet are corrected too: they are known
 /// again when they are scanned.
 ///
 /// # Errors
 /// An entry that makes no sense, by number; what the database says.
-pub fn import(store: &Store, document: &Document) -> Result<Imported, ExchangeError> {
+pub fn import(store: &Store, document: &Document) -> Result<(Imported, TakenChanges), ExchangeError> {
     let mut news = Vec::new();
     for (i, entry) in document.corrections.iter().enumerate() {
         let wrong = |what: &str| ExchangeError::Format(format!("correction {}: {what}", i + 1));
@@ -152,7 +157,10 @@ pub fn import(store: &Store, document: &Document) -> Result<Imported, ExchangeEr
             locked: entry.locked,
         });
     }
-    Ok(store.import_corrections(&news)?)
+    store.together(|| {
+        let changes = store.take_genre_changes(&document.genre_changes)?;
+        Ok((store.import_corrections(&news)?, changes))
+    })
 }
 
 fn identity(hex: &str) -> Option<AudioId> {

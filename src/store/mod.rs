@@ -10,6 +10,7 @@ mod changes;
 mod corrections;
 mod failures;
 mod files;
+mod genre_acts;
 mod import;
 mod index_feed;
 mod journal;
@@ -38,6 +39,7 @@ pub use analyses::Analysis;
 pub use corrections::{Correction, Kept, NewCorrection, Origin, Span};
 pub use failures::Failure;
 pub use files::{FileRow, Known, KnownState, NewFile};
+pub use genre_acts::{GenreChange, TakenChanges};
 pub use import::{Imported, NewImport};
 pub use index_feed::{IndexMix, IndexRow, IndexTimeline};
 pub use journal::{Finished, NewWrite, RunRow, WriteRow, WriteState};
@@ -222,6 +224,25 @@ impl Store {
     /// What SQLite says.
     pub fn begin(&self) -> Result<()> {
         if self.conn.is_autocommit() { self.wrap(self.conn.execute_batch("BEGIN IMMEDIATE")) } else { Ok(()) }
+    }
+
+    /// Do several acts as one: all of them stand, or none.
+    ///
+    /// # Errors
+    /// What `work` says, or SQLite.
+    pub fn together<T, E>(&self, work: impl FnOnce() -> std::result::Result<T, E>) -> std::result::Result<T, E>
+    where
+        E: From<StoreError>,
+    {
+        self.begin()?;
+        let done = work();
+        if done.is_ok() {
+            self.commit()?;
+        } else if !self.conn.is_autocommit() {
+            // The first error is the one to report; a failed rollback only repeats it.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+        done
     }
 
     /// Read many rows as they are at one moment: one look at the log, instead of one for every statement. For short

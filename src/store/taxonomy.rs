@@ -10,6 +10,7 @@ use std::{
 };
 
 use rusqlite::{Connection, OptionalExtension};
+use serde::{Deserialize, Serialize};
 
 use super::{Result, Store, StoreError, now_ms};
 use crate::genre::{Genre, Taxonomy, display_name, slug};
@@ -35,8 +36,9 @@ pub struct GenreRow {
     pub corrected: u64,
 }
 
-/// What is done to the taxonomy; genres by slug.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is done to the taxonomy; genres by slug or name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "lowercase")]
 pub enum GenreAct {
     /// Give it another name, and with it another slug.
     Rename {
@@ -53,9 +55,15 @@ pub enum GenreAct {
         into: String,
     },
     /// Leave it out of lists.
-    Hide(String),
+    Hide {
+        /// The genre.
+        genre: String,
+    },
     /// Show it again.
-    Show(String),
+    Show {
+        /// The genre.
+        genre: String,
+    },
     /// Let a word mean it.
     Alias {
         /// The genre.
@@ -64,7 +72,10 @@ pub enum GenreAct {
         word: String,
     },
     /// Let a word mean nothing of its own again.
-    Unalias(String),
+    Unalias {
+        /// The word.
+        word: String,
+    },
 }
 
 /// The row of the genre called `name`, made when it is new. It may have been merged: see [`merged_in`].
@@ -250,6 +261,11 @@ impl Store {
     /// # Errors
     /// A genre that is not there, a name that is taken, what SQLite says.
     pub fn change_genres(&self, act: &GenreAct) -> Result<String> {
+        self.change_genres_at(act, now_ms())
+    }
+
+    /// As [`Self::change_genres`], of an act that was made at `at_ms`.
+    pub(super) fn change_genres_at(&self, act: &GenreAct, at_ms: i64) -> Result<String> {
         let find = |text: &str| -> Result<Row> {
             let now = self.genres_now(&[text.to_owned()])?;
             let slug = now.first().map_or("", String::as_str);
@@ -282,7 +298,7 @@ impl Store {
                         "UPDATE genres SET slug = ?2, name = ?3 WHERE id = ?1",
                         rusqlite::params![row.id, wanted, name],
                     )?;
-                    note_act_in(conn, "rename", &row, None, None, name)?;
+                    note_act_in(conn, "rename", &row, None, None, name, at_ms)?;
                     note_genre_in(conn, row.id)
                 })?;
                 Ok(format!("{} is now {name}", row.name))
@@ -294,17 +310,17 @@ impl Store {
                 }
                 self.atomically(|conn| {
                     conn.execute("UPDATE genres SET merged_into = ?2 WHERE id = ?1", [row.id, into.id])?;
-                    note_act_in(conn, "merge", &row, Some(into.id), None, &into.name)?;
+                    note_act_in(conn, "merge", &row, Some(into.id), None, &into.name, at_ms)?;
                     self.refresh_genre_in(conn, row.id)
                 })?;
                 Ok(format!("{} is now part of {}", row.name, into.name))
             }
-            GenreAct::Hide(genre) | GenreAct::Show(genre) => {
+            GenreAct::Hide { genre } | GenreAct::Show { genre } => {
                 let row = find(genre)?;
-                let hide = matches!(act, GenreAct::Hide(_));
+                let hide = matches!(act, GenreAct::Hide { .. });
                 self.atomically(|conn| {
                     conn.execute("UPDATE genres SET hidden = ?2 WHERE id = ?1", rusqlite::params![row.id, hide])?;
-                    note_act_in(conn, if hide { "hide" } else { "show" }, &row, None, None, &row.name)
+                    note_act_in(conn, if hide { "hide" } else { "show" }, &row, None, None, &row.name, at_ms)
                 })?;
                 Ok(format!("{} is {}", row.name, if hide { "left out of lists" } else { "shown in lists" }))
             }
@@ -320,11 +336,11 @@ impl Store {
                 }
                 self.atomically(|conn| {
                     conn.execute("INSERT INTO genre_words VALUES (?1, ?2)", rusqlite::params![word_slug, row.id])?;
-                    note_act_in(conn, "alias", &row, None, Some(&word_slug), &row.name)
+                    note_act_in(conn, "alias", &row, None, Some(&word_slug), &row.name, at_ms)
                 })?;
                 Ok(format!("{} means {}", word.trim(), row.name))
             }
-            GenreAct::Unalias(word) => {
+            GenreAct::Unalias { word } => {
                 let word_slug = slug(word);
                 let owner: Option<i64> = self.wrap(
                     self.conn
@@ -341,7 +357,7 @@ impl Store {
                 }
                 self.atomically(|conn| {
                     conn.execute("DELETE FROM genre_words WHERE slug = ?1", [&word_slug])?;
-                    note_act_in(conn, "unalias", &row, None, Some(&word_slug), &row.name)
+                    note_act_in(conn, "unalias", &row, None, Some(&word_slug), &row.name, at_ms)
                 })?;
                 Ok(format!("{} no longer means {}", word.trim(), row.name))
             }
@@ -454,11 +470,12 @@ fn note_act_in(
     other: Option<i64>,
     word: Option<&str>,
     after: &str,
+    at_ms: i64,
 ) -> rusqlite::Result<()> {
     conn.prepare_cached(
         "INSERT INTO genre_acts (kind, genre_id, other_id, word, before_slug, before_name, after_name, at_ms)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
-    .execute(rusqlite::params![kind, row.id, other, word, row.slug, row.name, after, now_ms()])?;
+    .execute(rusqlite::params![kind, row.id, other, word, row.slug, row.name, after, at_ms])?;
     Ok(())
 }

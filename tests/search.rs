@@ -147,6 +147,9 @@ fn similar_tracks_come_nearest_first() {
     assert_eq!(names[..2], ["jazz6-blues2.wav", "metal5-jazz3.wav"]);
     let again = machine.run(&["similar", seed.to_str().unwrap(), "--format", "json"]).exits(0).json();
     assert_eq!(again["tracks"], json["tracks"]);
+    // 6 and 2 of 8 chunks lie at a cosine of 6 / sqrt(40) from 8 of jazz; the screens say the same of it.
+    let table = machine.run(&["similar", seed.to_str().unwrap()]).exits(0).out();
+    assert!(table.lines().nth(1).unwrap().starts_with(" 95  "), "{table}");
     machine.run(&["similar", machine.at("config.toml").to_str().unwrap()]).exits(2);
 }
 

@@ -8,10 +8,18 @@ use std::{
 use super::{Desk, Outcome, library_path, search::playlist};
 use crate::{
     cli::{SearchForm, SimilarArgs},
-    search::{Answer, Coverage, Hit, fold::fold, formats, similar::Neighbours},
+    search::{
+        Answer, Coverage, Hit,
+        fold::fold,
+        formats,
+        similar::{Neighbours, percent},
+    },
     store::{FileRow, Store},
     text::{clean, clean_path},
 };
+
+/// Distance of what has a cosine of 0. One of 1 is no distance at all, one of -1 the largest.
+const AT_A_RIGHT_ANGLE: f32 = 500_000.0;
 
 pub(super) fn run(desk: &Desk, args: &SimilarArgs) -> anyhow::Result<Outcome> {
     // Writable where it can be, so that vectors worked out now need not be again.
@@ -69,8 +77,7 @@ fn name(file: &FileRow) -> String {
 }
 
 fn hit(store: &Store, file: FileRow, cosine: f32) -> anyhow::Result<Hit> {
-    // A cosine of 1 is no distance at all, one of -1 the largest.
-    let distance = ((1.0 - cosine.clamp(-1.0, 1.0)) * 500_000.0) as u32;
+    let distance = ((1.0 - cosine.clamp(-1.0, 1.0)) * AT_A_RIGHT_ANGLE) as u32;
     let mix = store.mix(file.track)?;
     Ok(Hit::new(file, mix, distance, 0))
 }
@@ -82,7 +89,7 @@ fn print(out: &mut impl Write, desk: &Desk, store: &Store, answer: &Answer, args
             writeln!(out, "{}", answer.meaning)?;
             for hit in &answer.hits {
                 let (name, mix) = formats::cells(hit, &taxonomy);
-                writeln!(out, "{:>3}  {name}   {mix}", 100 - hit.distance / 10_000)?;
+                writeln!(out, "{:>3}  {name}   {mix}", percent(1.0 - hit.distance as f32 / AT_A_RIGHT_ANGLE))?;
             }
         }
         SearchForm::Json => writeln!(out, "{:#}", formats::document(answer))?,

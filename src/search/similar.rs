@@ -24,6 +24,12 @@ pub struct Near {
     pub cosine: f32,
 }
 
+/// How alike a cosine is, for people: 100 for the same direction, 0 for none in common.
+#[must_use]
+pub fn percent(cosine: f32) -> u32 {
+    (cosine.clamp(0.0, 1.0) * 100.0).round() as u32
+}
+
 impl Neighbours {
     /// Read the vectors of `store`; without embeddings there are none.
     ///

@@ -7,7 +7,7 @@ use deepcuts_protocol::UNSURE;
 use super::{Context, Mailbox, Out, mailbox::Mail};
 use crate::{
     genre::Genre,
-    search::similar::Neighbours,
+    search::similar::{Neighbours, percent},
     store::{Store, StoreError},
     text::clean,
     track::{Mix, Source},
@@ -64,8 +64,7 @@ fn similar(store: &Store, track: i64, out: &Out) -> Result<(), StoreError> {
             break;
         }
         let Some(file) = store.files_of(near.track)?.into_iter().find(|file| file.present) else { continue };
-        let percent = (near.cosine.clamp(0.0, 1.0) * 100.0).round() as u32;
-        rows.push((percent, Arc::new(Row::of(file, store.mix(near.track)?))));
+        rows.push((percent(near.cosine), Arc::new(Row::of(file, store.mix(near.track)?))));
     }
     out.done(Done::Similar(track, rows));
     Ok(())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Context, Mailbox, Out, mailbox::Mail};
 use crate::{
     corrections::{like, review},
-    search::map::lay_out,
+    search::{map::lay_out, similar::percent},
     store::{Store, StoreError},
     text::clean,
     tui::{
@@ -80,7 +80,7 @@ fn look_alikes(store: &Store, seeds: &[i64], genre: &str) -> Result<Found, Store
     let mut rows = Vec::new();
     for near in found.tracks {
         if let Some(row) = row(store, near.track)? {
-            rows.push(((near.alike.clamp(0.0, 1.0) * 100.0).round() as u32, row));
+            rows.push((percent(near.alike), row));
         }
     }
     Ok(Found { rows, said: found.said, heard_otherwise: found.heard_otherwise, contradicted: found.contradicted })

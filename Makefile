@@ -87,6 +87,10 @@ hearing: build ## what is no music, and rows of features beside audio (docs/hear
 	else echo 'skipped no DATA: rows of features are not held against audio'; fi; \
 	exit $$bad
 
+.PHONY: captures
+captures: build ## the README's pictures, of the real program over free music (needs tmux): make captures MUSIC=DIR
+	@scripts/captures.sh "$$DEEPCUTS_MUSIC"
+
 .PHONY: faults
 faults: build ## kill it, fill the disk, damage files, and see that nothing is lost
 	@scripts/faults.sh

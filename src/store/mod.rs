@@ -234,11 +234,12 @@ impl Store {
     where
         E: From<StoreError>,
     {
+        if !self.conn.is_autocommit() {
+            return work();
+        }
         self.begin()?;
-        let done = work();
-        if done.is_ok() {
-            self.commit()?;
-        } else if !self.conn.is_autocommit() {
+        let done = work().and_then(|value| self.commit().map(|()| value).map_err(E::from));
+        if done.is_err() && !self.conn.is_autocommit() {
             // The first error is the one to report; a failed rollback only repeats it.
             let _ = self.conn.execute_batch("ROLLBACK");
         }

@@ -168,12 +168,13 @@ impl ClipVerdict {
     }
 }
 
-/// Clips from their chunks.
+/// Clips from their chunks, by the mean of their scores before any temperature: one of the folds together would name
+/// clips otherwise than each fold did.
 #[must_use]
-pub fn clips(chunks: &[Judged], temperature: f64) -> Vec<ClipVerdict> {
+pub fn clips(chunks: &[Judged]) -> Vec<ClipVerdict> {
     let mut sums: std::collections::BTreeMap<u32, (ClipVerdict, u32)> = std::collections::BTreeMap::new();
     for c in chunks {
-        let scores = c.scores(temperature);
+        let scores = c.scores(1.0);
         let zero = || (ClipVerdict { clip: c.clip, fold: c.fold, label: c.label, scores: vec![0.0; scores.len()] }, 0);
         let (sum, n) = sums.entry(c.clip).or_insert_with(zero);
         sum.scores.iter_mut().zip(&scores).for_each(|(a, b)| *a += b);
@@ -238,7 +239,7 @@ mod tests {
     #[test]
     fn a_clip_is_the_mean_of_its_chunks() {
         let rows = [chunk(1, &[0.0, 9.0], 0), chunk(1, &[0.1, 0.0], 0)];
-        let clip = &clips(&rows, 1.0)[0];
+        let clip = &clips(&rows)[0];
         assert!(clip.right());
         assert!((clip.scores.iter().sum::<f64>() - 1.0).abs() < 1e-9);
     }

@@ -294,7 +294,7 @@ impl<'a> Job<'a> {
 /// How judged chunks did.
 pub(super) fn score(chunks: &[Judged], fold: u32, seed: u64) -> RunScore {
     let right = chunks.iter().filter(|c| calibrate::best(&c.scores(1.0)).0 == usize::from(c.label)).count();
-    let clips = calibrate::clips(chunks, 1.0);
+    let clips = calibrate::clips(chunks);
     let share = |n: usize, of: usize| n as f64 / of.max(1) as f64;
     RunScore {
         fold,

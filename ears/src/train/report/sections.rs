@@ -54,7 +54,7 @@ pub(super) fn clip_accuracy(subject: &Subject) -> (f64, usize, usize) {
 }
 
 fn verdicts(subject: &Subject) -> Vec<ClipVerdict> {
-    calibrate::clips(&subject.honest().0, f64::from(subject.card.temperature))
+    calibrate::clips(&subject.honest().0)
 }
 
 /// Every section.

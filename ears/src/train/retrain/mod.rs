@@ -327,7 +327,7 @@ impl Outcome<'_> {
         (0..self.learned.folds)
             .map(|fold| {
                 let rows: Vec<Judged> = mine.iter().filter(|j| j.fold == fold).cloned().collect();
-                let clips = calibrate::clips(&rows, 1.0);
+                let clips = calibrate::clips(&rows);
                 let right = rows.iter().filter(|j| calibrate::best(&j.scores(1.0)).0 == usize::from(j.label)).count();
                 FoldScore {
                     fold,

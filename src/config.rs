@@ -391,9 +391,12 @@ impl Config {
     }
 
     /// Where the settings name a genre that `taxonomy` does not list: a line each, for people. It may be one that is
-    /// still to come, so it is no error.
+    /// still to come, so it is no error; of a taxonomy that lists none yet nothing is said.
     #[must_use]
     pub fn unknown_genres(&self, taxonomy: &Taxonomy) -> Vec<String> {
+        if taxonomy.iter().next().is_none() {
+            return Vec::new();
+        }
         let retain = self.tags.retain.iter().map(|name| ("tags.retain", name));
         let names = self.tags.names.keys().map(|name| ("tags.names", name));
         let aliases = self.search.aliases.values().map(|name| ("search.aliases", name));

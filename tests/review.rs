@@ -210,6 +210,13 @@ fn what_was_made_of_the_genres_comes_with_the_corrections() {
         assert!(!other.run(&["correct", "--import", kept]).exits(0).out().contains("of the genres"));
         assert_eq!(changes(&other).as_array().unwrap().len(), 4);
     }
+    // A file that somebody has edited: what is no genre is said, and makes none.
+    let mut edited = machine.run(&["correct", "--export", "-"]).exits(0).json();
+    edited["genre_changes"][0] = serde_json::json!({"change": "rename", "genre": "unsure", "name": "Sure", "at_ms": 7});
+    let by_hand = machine.at("edited.json");
+    std::fs::write(&by_hand, edited.to_string()).unwrap();
+    let ran = machine.run(&["correct", "--import", by_hand.to_str().unwrap()]).exits(0);
+    assert!(ran.err().contains("\"unsure\" is no name of a genre"), "{}", ran.err());
     // Where the name is taken, the rest is done and this is said.
     let third = Machine::new();
     third.wav("jazz8.wav", 0);

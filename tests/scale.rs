@@ -1,5 +1,5 @@
 //! How long it takes at the size of a large library. Ignored: it writes a gigabyte. Run it with
-//! `DEEPCUTS_SCALE=100000 cargo test --release --test scale -- --ignored --nocapture`; with `DEEPCUTS_EARS` and
+//! `DEEPCUTS_SCALE=100000 cargo test --release --workspace --test scale -- --ignored --nocapture`; with `DEEPCUTS_EARS` and
 //! `DEEPCUTS_MODEL` (weights) it is the real network that names the tracks.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -45,7 +45,7 @@ fn processors() -> f64 {
 }
 
 #[test]
-#[ignore = "writes a gigabyte: DEEPCUTS_SCALE=100000 cargo test --release --test scale -- --ignored --nocapture"]
+#[ignore = "writes a gigabyte: DEEPCUTS_SCALE=100000 cargo test --release --workspace --test scale -- --ignored --nocapture"]
 fn a_large_library_is_asked_about_and_named_again() {
     let count: i64 = std::env::var("DEEPCUTS_SCALE").map_or(2_000, |n| n.parse().unwrap());
     let dir = tempfile::tempdir().unwrap();

@@ -43,10 +43,10 @@ pub struct CorrectArgs {
     /// List every correction
     #[arg(long, conflicts_with = "path")]
     pub list: bool,
-    /// Write all corrections to a file (JSON; - is stdout), keyed by the audio itself
+    /// Write all corrections, and what `genre` changed, to a file (JSON; - is stdout), keyed by the audio itself
     #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "list", "undo", "import"])]
     pub export: Option<PathBuf>,
-    /// Take corrections from such a file; what is known already is left
+    /// Take both from such a file; what is known already is left
     #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "list", "undo"])]
     pub import: Option<PathBuf>,
     /// How `--list` is written

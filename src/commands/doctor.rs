@@ -98,8 +98,8 @@ fn examine(desk: &Desk) -> Findings {
         all.push(("database", format!("{} (none yet: `deepcuts scan DIR`)", p.database.display()), true));
         return all;
     }
-    match desk.reader().and_then(|s| Ok((s.stats()?, s.integrity()?))) {
-        Ok((stats, damage)) => {
+    match desk.reader().and_then(|s| Ok((s.stats()?, s.integrity()?, s.taxonomy()?))) {
+        Ok((stats, damage, taxonomy)) => {
             let text = format!(
                 "{}: {} files, {} heard, {} failed, {} models",
                 p.database.display(),
@@ -109,19 +109,13 @@ fn examine(desk: &Desk) -> Findings {
                 stats.models
             );
             all.push(("database", text, true));
-            all.extend(strangers(desk).into_iter().map(|line| ("settings", line, false)));
+            all.extend(desk.config.unknown_genres(&taxonomy).into_iter().map(|line| ("settings", line, false)));
             all.extend(damage.into_iter().map(|line| ("database", line, false)));
             all.push(("index", index(desk), true));
         }
         Err(error) => all.push(("database", told(error.as_ref()), false)),
     }
     all
-}
-
-/// Genres of the settings that the library does not know. One that knows none yet says nothing of them.
-fn strangers(desk: &Desk) -> Vec<String> {
-    let taxonomy = desk.reader().and_then(|store| Ok(store.taxonomy()?)).unwrap_or_default();
-    if taxonomy.iter().next().is_none() { Vec::new() } else { desk.config.unknown_genres(&taxonomy) }
 }
 
 /// What the search index knows. It is a cache: one that is behind or cannot be used is no fault, and made good by the

@@ -123,8 +123,8 @@ pub fn read(json: &[u8]) -> Result<Document, ExchangeError> {
     serde_json::from_slice(json).map_err(format)
 }
 
-/// Take corrections over, and what was made of the genres that they name, all or none. Tracks that the library does not hold yet are corrected too: they are known
-/// again when they are scanned.
+/// Take corrections over, and what was made of the genres that they name, all or none. Tracks that the library does not
+/// hold yet are corrected too: they are known again when they are scanned.
 ///
 /// # Errors
 /// An entry that makes no sense, by number; what the database says.

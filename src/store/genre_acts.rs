@@ -4,6 +4,7 @@ use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
 use super::{GenreAct, Result, Store, StoreError, taxonomy::genre_in};
+use crate::genre::{Genre, slug};
 
 /// An act on the taxonomy as it was made; genres by the name they had then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +74,10 @@ impl Store {
                 GenreAct::Merge { genre, into } => vec![genre, into],
                 GenreAct::Unalias { .. } => Vec::new(),
             };
+            if let Some(name) = named.iter().find(|name| Genre::named(name).is_none()) {
+                report.refused.push(format!("{name:?} is no name of a genre"));
+                continue;
+            }
             self.atomically(|conn| named.into_iter().try_for_each(|name| genre_in(conn, name).map(|_| ())))?;
             match self.change_genres_at(&change.act, change.at_ms) {
                 Ok(_) => report.taken += 1,
@@ -93,7 +98,7 @@ impl Store {
             GenreAct::Hide { genre } => meant(genre).is_some_and(|g| taxonomy.is_hidden(&g)),
             GenreAct::Show { genre } => meant(genre).is_some_and(|g| !taxonomy.is_hidden(&g)),
             GenreAct::Alias { genre, word } => meant(word) == meant(genre),
-            GenreAct::Unalias { word } => meant(word).is_none_or(|g| g.slug() == crate::genre::slug(word)),
+            GenreAct::Unalias { word } => meant(word).is_none_or(|g| g.slug() == slug(word)),
         })
     }
 
